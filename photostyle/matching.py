@@ -1,0 +1,187 @@
+"""Feature statistics in, affine map out: the family of transforms that make one set of features look like another.
+
+`Moments` hold the mean μ and covariance Σ of features; `affine_map` returns ``x ↦ A x + b`` with b = μ_s - A μ_c, so
+that content features (μ_c, Σ_c) take the mean of the style and, as far as A reaches, its covariance Σ_s. With
+Σ̂ = Σ + ε I:
+
+``wct``       A = Σ̂_s^½ Σ̂_c^-½          ZCA whitening and colouring (Li et al., NeurIPS 2017), as in WCT2
+``monge``     A = Σ̂_c^-½ (Σ̂_c^½ Σ̂_s Σ̂_c^½)^½ Σ̂_c^-½   optimal transport between Gaussians (Lu et al., ICCV 2019):
+              of all maps to Σ̂_s the one that moves the features least
+``adain``     A = diag(σ̂_s / σ̂_c)        channel by channel (Huang & Belongie, ICCV 2017)
+``cholesky``  A = L_s L_c^-1, Σ̂ = L Lᵀ    cheapest; depends on the order of the channels
+
+Moments and factorisations are computed in float64 whatever the features' dtype.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from photostyle.errors import NumericalError, ParameterError
+
+Matching = Literal["wct", "monge", "adain", "cholesky"]
+MATCHINGS: tuple[str, ...] = get_args(Matching)
+
+_CHUNK = 1 << 22  # float64 values converted at a time: bounds the extra memory to tens of megabytes
+
+
+@dataclass(frozen=True)
+class Moments:
+    """First and second moments of a set of feature vectors.
+
+    Attributes:
+        mean: (C,) float64.
+        covariance: (C, C) float64, divided by weight - 1 as for a sample.
+        weight: how many pixels (or what total of soft weights) they were measured on.
+    """
+
+    mean: Tensor
+    covariance: Tensor
+    weight: float
+
+
+@dataclass(frozen=True)
+class AffineMap:
+    """The map ``x ↦ matrix @ x + bias`` on feature vectors; (C, C) and (C,), float64."""
+
+    matrix: Tensor
+    bias: Tensor
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """Map (..., C, H, W) features in their own dtype."""
+        matrix, bias = self.matrix.to(features), self.bias.to(features)
+        return (matrix @ features.flatten(-2) + bias[:, None]).unflatten(-1, features.shape[-2:])
+
+
+def _divisor(weight: float) -> float:
+    # n - 1 for whole pixels; soft regions of less than two pixels' weight fade to n/2 instead of meeting zero.
+    return max(weight - 1.0, weight / 2.0)
+
+
+def moments(features: Tensor, weights: Tensor | None = None) -> Moments:
+    """Moments of features over their pixels.
+
+    Args:
+        features: (C, N) or (B, C, H, W) of any floating dtype, batch and pixels taken together.
+        weights: (N,) non-negative weight of each pixel (N = B·H·W), all one if None.
+
+    Raises:
+        NumericalError: the features contain NaN or infinity.
+        ParameterError: no pixel has weight.
+    """
+    x = features if features.dim() == 2 else features.transpose(0, 1).flatten(1)
+    channels, count = x.shape
+    total = float(count) if weights is None else float(weights.double().sum())
+    if not total > 0:
+        raise ParameterError("moments need at least one pixel with weight")
+    # Sums run over features shifted by a rough mean, so that one pass loses no digits.
+    shift = x.mean(1).double()
+    first = torch.zeros(channels, dtype=torch.float64, device=x.device)
+    second = torch.zeros(channels, channels, dtype=torch.float64, device=x.device)
+    step = max(1, _CHUNK // channels)
+    for start in range(0, count, step):
+        part = x[:, start : start + step].double() - shift[:, None]
+        weighted = part if weights is None else part * weights[start : start + step].double()
+        first = first + weighted.sum(1)
+        second = second + weighted @ part.T
+    offset = first / total
+    covariance = (second - total * torch.outer(offset, offset)) / _divisor(total)
+    result = Moments(shift + offset, (covariance + covariance.T) / 2, total)
+    if not (torch.isfinite(result.mean).all() and torch.isfinite(result.covariance).all()):
+        raise NumericalError("features contain NaN or infinity: check the photo and the model's weights")
+    return result
+
+
+def pool(parts: Sequence[Moments]) -> Moments:
+    """Moments of the union of several sets of pixels, exactly as if measured together (tiles, frames, a whole shoot)."""
+    if not parts:
+        raise ParameterError("nothing to pool")
+    if len(parts) == 1:
+        return parts[0]
+    total = sum(part.weight for part in parts)
+    mean = torch.stack([part.mean * (part.weight / total) for part in parts]).sum(0)
+    scatter = torch.zeros_like(parts[0].covariance)
+    for part in parts:
+        offset = part.mean - mean
+        scatter = scatter + part.covariance * _divisor(part.weight) + part.weight * torch.outer(offset, offset)
+    return Moments(mean, scatter / _divisor(total), total)
+
+
+def mix(parts: Sequence[Moments], weights: Sequence[float]) -> Moments:
+    """Weighted averages of means and of covariances: a look between several styles.
+
+    Unlike `pool`, the distance between the styles' means adds nothing to the covariance, so a mix of a dark and a
+    bright style has the contrast of the two and not more.
+
+    Raises:
+        ParameterError: weights are negative, all zero, or not as many as parts.
+    """
+    if len(parts) != len(weights) or not parts or min(weights) < 0 or not sum(weights) > 0:
+        raise ParameterError("style weights must be one a style, none negative and not all zero")
+    shares = [w / sum(weights) for w in weights]
+    mean = torch.stack([m.mean * share for m, share in zip(parts, shares, strict=True)]).sum(0)
+    covariance = torch.stack([m.covariance * share for m, share in zip(parts, shares, strict=True)]).sum(0)
+    return Moments(mean, covariance, sum(part.weight for part in parts))
+
+
+def affine_map(
+    content: Moments, style: Moments, matching: Matching = "monge", regularization: float = 1.0
+) -> AffineMap:
+    """The map that takes features with `content`'s moments to `style`'s.
+
+    Args:
+        content: moments of the features to be mapped.
+        style: moments that they shall have.
+        matching: ``"wct"``, ``"monge"``, ``"adain"`` or ``"cholesky"`` (module docstring).
+        regularization: ε ≥ 0 of Σ + ε I, in squared feature units. The public WCT2 uses 1 on VGG-19 features. It keeps
+            directions in which the content hardly varies (flat regions, regions of fewer pixels than channels) from
+            being blown up; at 0 such directions are mapped to the style's mean.
+
+    Raises:
+        ParameterError: unknown matching or negative regularization.
+    """
+    if not regularization >= 0:
+        raise ParameterError(f"regularization is {regularization}; it must be 0 or more")
+    if matching == "adain":
+        variance_c, variance_s = content.covariance.diagonal(), style.covariance.diagonal()
+        gain = ((variance_s + regularization) / (variance_c + regularization).clamp_min(_tiny(variance_c))).sqrt()
+        matrix = torch.diag(torch.where(variance_c + regularization > _tiny(variance_c), gain, 0.0))
+        return AffineMap(matrix, style.mean - matrix @ content.mean)
+    identity = torch.eye(content.mean.numel(), dtype=torch.float64, device=content.mean.device)
+    cov_c = content.covariance + regularization * identity
+    cov_s = style.covariance + regularization * identity
+    if matching == "wct":
+        matrix = _power(cov_s, 0.5) @ _power(cov_c, -0.5)
+    elif matching == "monge":
+        root, inverse_root = _power(cov_c, 0.5), _power(cov_c, -0.5)
+        matrix = inverse_root @ _power(root @ cov_s @ root, 0.5) @ inverse_root
+    elif matching == "cholesky":
+        lower_c, lower_s = _cholesky(cov_c), _cholesky(cov_s)
+        matrix = torch.linalg.solve_triangular(lower_c, lower_s, upper=False, left=False)
+    else:
+        raise ParameterError(f"matching is {matching!r}; it must be one of {', '.join(MATCHINGS)}")
+    return AffineMap(matrix, style.mean - matrix @ content.mean)
+
+
+def _tiny(values: Tensor) -> float:
+    """Below this a variance is rounding error of the largest."""
+    return max(float(values.max()) * 1e-12, 1e-300)
+
+
+def _power(symmetric: Tensor, exponent: float) -> Tensor:
+    """Power of a positive semi-definite matrix; the pseudo-inverse's where the exponent is negative."""
+    values, vectors = torch.linalg.eigh(symmetric)
+    floor = _tiny(values)
+    powers = torch.where(values > floor, values.clamp_min(floor) ** exponent, 0.0)
+    return (vectors * powers) @ vectors.mT
+
+
+def _cholesky(covariance: Tensor) -> Tensor:
+    """Lower Cholesky factor; a relative jitter, far under any sensible ε, admits singular matrices at ε = 0."""
+    jitter = covariance.diagonal().max().clamp_min(1e-300) * 1e-10
+    return torch.linalg.cholesky(covariance + jitter * torch.eye(len(covariance)).to(covariance))
