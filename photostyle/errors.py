@@ -48,3 +48,7 @@ class TransferMismatchError(PhotostyleError):
 
 class DeviceError(PhotostyleError):
     """The requested device is not available on this machine."""
+
+
+class MemoryLimitError(PhotostyleError):
+    """An image does not fit into this machine's memory."""

@@ -17,15 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from photostyle.errors import NumericalError, ParameterError
-
-Matching = Literal["wct", "monge", "adain", "cholesky"]
-MATCHINGS: tuple[str, ...] = get_args(Matching)
+from photostyle.options import MATCHINGS, Matching
 
 _CHUNK = 1 << 22  # float64 values converted at a time: bounds the extra memory to tens of megabytes
 
@@ -55,7 +52,8 @@ class AffineMap:
     def __call__(self, features: Tensor) -> Tensor:
         """Map (..., C, H, W) features in their own dtype."""
         matrix, bias = self.matrix.to(features), self.bias.to(features)
-        return (matrix @ features.flatten(-2) + bias[:, None]).unflatten(-1, features.shape[-2:])
+        mapped: Tensor = matrix @ features.flatten(-2) + bias[:, None]
+        return mapped.reshape(*mapped.shape[:-1], *features.shape[-2:])
 
 
 def _divisor(weight: float) -> float:
@@ -98,7 +96,7 @@ def moments(features: Tensor, weights: Tensor | None = None) -> Moments:
 
 
 def pool(parts: Sequence[Moments]) -> Moments:
-    """Moments of the union of several sets of pixels, exactly as if measured together (tiles, frames, a whole shoot)."""
+    """Moments of the union of several sets of pixels, exactly as if measured together (tiles, frames, a shoot)."""
     if not parts:
         raise ParameterError("nothing to pool")
     if len(parts) == 1:
@@ -178,10 +176,12 @@ def _power(symmetric: Tensor, exponent: float) -> Tensor:
     values, vectors = torch.linalg.eigh(symmetric)
     floor = _tiny(values)
     powers = torch.where(values > floor, values.clamp_min(floor) ** exponent, 0.0)
-    return (vectors * powers) @ vectors.mT
+    power: Tensor = (vectors * powers) @ vectors.mT
+    return power
 
 
 def _cholesky(covariance: Tensor) -> Tensor:
-    """Lower Cholesky factor; a relative jitter, far under any sensible ε, admits singular matrices at ε = 0."""
-    jitter = covariance.diagonal().max().clamp_min(1e-300) * 1e-10
-    return torch.linalg.cholesky(covariance + jitter * torch.eye(len(covariance)).to(covariance))
+    """Lower Cholesky factor; a jitter far under any sensible ε admits singular matrices at ε = 0."""
+    jitter = (covariance.diagonal().max() * 1e-13).clamp_min(1e-18)
+    lower: Tensor = torch.linalg.cholesky(covariance + jitter * torch.eye(len(covariance)).to(covariance))
+    return lower

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
@@ -90,10 +91,11 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if self.unpool not in get_args(Unpool):
             raise ParameterError(f"unpool is {self.unpool!r}; it must be 'sum' or 'cat5'")
-        if len(self.widths) != len(LEVELS) or min(self.widths) < 1:
+        whole = all(type(width) is int and width > 0 for width in self.widths)
+        if len(self.widths) != len(LEVELS) or not whole:
             raise ParameterError(f"widths are {self.widths}; four positive channel counts are needed")
-        if not self.ll_gain > 0 or not self.regularization >= 0:
-            raise ParameterError("ll_gain must be positive and regularization not negative")
+        if not 0 < self.ll_gain < math.inf or not 0 <= self.regularization < math.inf or not isinstance(self.name, str):
+            raise ParameterError("ll_gain must be positive, regularization not negative, and the name a string")
 
     def to_json(self) -> str:
         """A JSON object with every field."""
@@ -105,7 +107,7 @@ class ModelConfig:
         try:
             fields: dict[str, Any] = json.loads(text)
             return cls(**{**fields, "widths": tuple(fields["widths"])})
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise ParameterError(f"not a model configuration: {error}") from error
 
 
@@ -184,7 +186,9 @@ class WaveDecoder(nn.Module):
         if self.config.unpool == "sum":
             return haar.unpool(bands)
         if skip.original is None:
-            raise ParameterError("cat5 unpooling needs the features before pooling; these skips come from a sum encoder")
+            raise ParameterError(
+                "cat5 unpooling needs the features before pooling; these skips come from a sum encoder"
+            )
         return torch.cat((*haar.upsample_each(bands), skip.original), 1)
 
 

@@ -1,0 +1,80 @@
+"""Photorealistic style transfer: your photo, every edge where it was, in the light and colour of a reference photo.
+
+    >>> import photostyle
+    >>> model = photostyle.load_model()                         # the embedded network
+    >>> content, style = (photostyle.read_image(p) for p in ("day.jpg", "dusk.jpg"))
+    >>> result = photostyle.stylize(model, content, style)      # (3, H, W), about [0, 1]
+
+Names are loaded when first used, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "PhotostyleError": "errors",
+    "WCT2": "networks",
+    "ModelConfig": "networks",
+    "Moments": "matching",
+    "AffineMap": "matching",
+    "affine_map": "matching",
+    "moments": "matching",
+    "Regions": "regions",
+    "FitOptions": "options",
+    "Transfer": "transfer",
+    "fit": "fitting",
+    "fit_and_apply": "fitting",
+    "stylize": "fitting",
+    "save_transfer": "presets",
+    "load_transfer": "presets",
+    "load_model": "weights",
+    "read_image": "jobs.photo",
+    "write_image": "jobs.photo",
+}
+
+__all__ = [
+    "WCT2",
+    "AffineMap",
+    "FitOptions",
+    "ModelConfig",
+    "Moments",
+    "PhotostyleError",
+    "Regions",
+    "Transfer",
+    "affine_map",
+    "fit",
+    "fit_and_apply",
+    "load_model",
+    "load_transfer",
+    "moments",
+    "read_image",
+    "save_transfer",
+    "stylize",
+    "write_image",
+]
+
+if TYPE_CHECKING:
+    from photostyle.errors import PhotostyleError
+    from photostyle.fitting import fit, fit_and_apply, stylize
+    from photostyle.jobs.photo import read_image, write_image
+    from photostyle.matching import AffineMap, Moments, affine_map, moments
+    from photostyle.networks import WCT2, ModelConfig
+    from photostyle.options import FitOptions
+    from photostyle.presets import load_transfer, save_transfer
+    from photostyle.regions import Regions
+    from photostyle.transfer import Transfer
+    from photostyle.weights import load_model
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'photostyle' has no attribute {name!r}")
+    return getattr(import_module(f"photostyle.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,49 @@
+"""The commands put together, and what happens to errors that leave them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from photostyle import __version__
+from photostyle.cli import console, photo, weights
+from photostyle.errors import PhotostyleError
+
+app = typer.Typer(
+    name="photostyle",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Photorealistic style transfer: your photo in the light and colour of a reference photo.",
+)
+app.command("photo")(photo.photo)
+app.command("apply")(photo.apply)
+app.add_typer(weights.app, name="weights")
+
+
+def _version(value: bool) -> None:
+    if value:
+        console.stdout.print(f"photostyle {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def run() -> None:
+    """Run the command line; every expected error becomes one line on stderr and exit code 1."""
+    try:
+        app()
+    except PhotostyleError as error:
+        console.fail(error)
+    except KeyboardInterrupt:
+        console.say("photostyle: interrupted")
+        sys.exit(console.INTERRUPTED)

@@ -1,0 +1,80 @@
+"""What all commands share in talking to a person: one line an error, progress on a terminal, exit codes."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from photostyle.jobs.photo import Failure
+
+FAILED, INTERRUPTED = 1, 130
+
+stderr = Console(stderr=True, soft_wrap=True, highlight=False)
+stdout = Console(soft_wrap=True, highlight=False)
+
+
+class _OneLine(logging.Handler):
+    """Library warnings as plain lines on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(f"warning: {record.getMessage()}")
+
+
+def listen(quiet: bool) -> None:
+    """Show the library's warnings (not with --quiet) and nothing else of its log."""
+    logger = logging.getLogger("photostyle")
+    logger.handlers = [logging.NullHandler() if quiet else _OneLine()]
+    logger.propagate = False
+
+
+def say(text: str) -> None:
+    """One line on stderr."""
+    stderr.print(" ".join(text.split("\n")), markup=False)
+
+
+def fail(error: BaseException | str) -> NoReturn:
+    """Say what went wrong in one line and exit with 1."""
+    say(f"photostyle: {error}")
+    sys.exit(FAILED)
+
+
+def finish(failures: Sequence[Failure], count: int) -> None:
+    """Exit with 1 and the list of failures, if there were any among `count` photos."""
+    if not failures:
+        return
+    if count == 1:
+        fail(failures[0].error)
+    say(f"photostyle: {len(failures)} of {count} photos failed:")
+    for failure in failures:
+        text = str(failure.error)
+        say("  " + (text if str(failure.path) in text else f"{failure.path}: {text}"))
+    sys.exit(FAILED)
+
+
+@contextmanager
+def progress(what: str, total: int, quiet: bool, *, bytes_: bool = False) -> Iterator[Callable[[int, str], None]]:
+    """A progress bar on stderr if that is a terminal; yields ``update(done, text)``."""
+    if quiet or not stderr.is_terminal:
+        yield lambda done, text: None
+        return
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    amount = DownloadColumn() if bytes_ else MofNCompleteColumn()
+    columns = (TextColumn("{task.description}"), BarColumn(), amount, TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=stderr, transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done, text: bar.update(task, completed=done, description=text or what)

@@ -1,0 +1,55 @@
+"""How a style is fitted: the options, their defaults and their meaning, free of heavy imports so that help is quick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from photostyle.errors import ParameterError
+
+Matching = Literal["wct", "monge", "adain", "cholesky"]
+MATCHINGS: tuple[Matching, ...] = get_args(Matching)
+Stage = Literal["encoder", "decoder", "skip"]
+STAGES: tuple[str, ...] = get_args(Stage)
+Unmatched = Literal["whole", "keep"]
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How a style is fitted.
+
+    Attributes:
+        at: where features are mapped, any of ``encoder``, ``decoder``, ``skip`` (the paper's component-wise
+            stylization). With ``encoder``, decoder level 4 is left out: its input has just been mapped.
+        matching: see `photostyle.matching`.
+        strength: 0 keeps the photo, 1 is the full style; features are blended at every site.
+        regularization: ε of the covariances; None takes the model's own (``model.config.regularization``).
+        unmatched: what becomes of pixels whose region the style lacks. ``whole``: they take the map between the two
+            whole photos. ``keep``: they keep their features, as in the published program.
+    """
+
+    at: tuple[Stage, ...] = ("encoder",)
+    matching: Matching = "monge"
+    strength: float = 1.0
+    regularization: float | None = None
+    unmatched: Unmatched = "whole"
+
+    def __post_init__(self) -> None:
+        unknown = [stage for stage in self.at if stage not in STAGES]
+        if unknown or not self.at:
+            raise ParameterError(f"at is {','.join(self.at)!r}; it must be one or more of {', '.join(STAGES)}")
+        if self.matching not in MATCHINGS:
+            raise ParameterError(f"matching is {self.matching!r}; it must be one of {', '.join(MATCHINGS)}")
+        if self.unmatched not in get_args(Unmatched):
+            raise ParameterError(f"unmatched is {self.unmatched!r}; it must be 'whole' or 'keep'")
+        if self.regularization is not None and not self.regularization >= 0:
+            raise ParameterError(f"regularization is {self.regularization}; it must be 0 or more")
+        check_strength(self.strength)
+        object.__setattr__(self, "at", tuple(stage for stage in STAGES if stage in self.at))
+
+
+def check_strength(strength: float) -> float:
+    """`strength` itself. Raises ParameterError unless it is in [0, 1]."""
+    if not 0 <= strength <= 1:
+        raise ParameterError(f"strength is {strength:g}; it must be between 0 (the photo) and 1 (the full style)")
+    return strength

@@ -1,0 +1,106 @@
+"""Photos for training: loaded once as bytes, cropped and graded anew for every step.
+
+What a step sees depends only on the seed and the step's number, so a resumed run sees what an unbroken one would have.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from photostyle.errors import ImageReadError, ParameterError
+from photostyle.io.images import read_photo
+
+log = logging.getLogger(__name__)
+
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"}
+HELD_OUT_EVERY = 40  # every 40th photo by name is for validation
+
+
+def load_photos(folder: Path, limit: int | None = None) -> list[Tensor]:
+    """All photos of a folder as (3, H, W) uint8, in order of their names; unreadable ones are logged and left out.
+
+    Raises:
+        ParameterError: no readable photo.
+    """
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)[:limit]
+    with ThreadPoolExecutor(4) as pool:
+        photos = [photo for photo in pool.map(_load, paths) if photo is not None]
+    if not photos:
+        raise ParameterError(f"{folder}: no photo to train on")
+    return photos
+
+
+def _load(path: Path) -> Tensor | None:
+    try:
+        pixels = read_photo(path).pixels
+    except ImageReadError as error:
+        log.warning("left out: %s", error)
+        return None
+    return torch.from_numpy((pixels * 255).round().astype(np.uint8)).permute(2, 0, 1).contiguous()
+
+
+def split(photos: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    """(training, held out): every 40th photo is held out."""
+    held = [photo for index, photo in enumerate(photos) if index % HELD_OUT_EVERY == 0]
+    return [photo for index, photo in enumerate(photos) if index % HELD_OUT_EVERY], held
+
+
+def step_generator(seed: int, step: int) -> torch.Generator:
+    """The source of all randomness of one step, on the CPU."""
+    return torch.Generator().manual_seed(seed * 1_000_003 + step + 1)
+
+
+def uniform(generator: torch.Generator, low: float, high: float, *shape: int) -> Tensor:
+    """Uniform numbers in [low, high)."""
+    return torch.rand(*shape, generator=generator) * (high - low) + low
+
+
+def random_crops(
+    photos: Sequence[Tensor], count: int, side: int, generator: torch.Generator, zoom: float = 2.0
+) -> Tensor:
+    """`count` square crops of different photos, (count, 3, side, side) float32 in [0, 1].
+
+    Each crop covers between `side` and ``zoom · side`` pixels of its photo (reduced with antialiasing) and is flipped
+    half of the time. A photo too small for that is enlarged.
+    """
+    crops = []
+    for index in torch.randperm(len(photos), generator=generator)[:count].tolist():
+        photo = photos[index]
+        height, width = photo.shape[-2:]
+        wanted = int(side * float(uniform(generator, 1.0, zoom, 1)))
+        size = min(wanted, height, width)
+        top = int(torch.randint(height - size + 1, (1,), generator=generator))
+        left = int(torch.randint(width - size + 1, (1,), generator=generator))
+        crop = photo[:, top : top + size, left : left + size].float()[None] / 255
+        if size != side:
+            crop = F.interpolate(crop, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
+        if torch.rand(1, generator=generator) < 0.5:
+            crop = crop.flip(-1)
+        crops.append(crop)
+    return torch.cat(crops)
+
+
+def random_grade(images: Tensor, generator: torch.Generator, amount: float = 1.0) -> Tensor:
+    """A random look for each image of (B, 3, H, W) in [0, 1]: tone curve, white balance, saturation, contrast.
+
+    `amount` scales how far from neutral the looks are. The result stays in [0, 1].
+    """
+    batch = images.shape[0]
+
+    def spread(scale: float, channels: int = 1) -> Tensor:
+        numbers = torch.randn(batch, channels, 1, 1, generator=generator).clamp(-2, 2) * scale * amount
+        return numbers.to(images)
+
+    graded = images.clamp(1e-4, 1) ** (spread(0.35) + spread(0.12, 3)).exp()
+    luma = (graded * torch.tensor([0.299, 0.587, 0.114]).to(images)[:, None, None]).sum(1, keepdim=True)
+    graded = luma + (graded - luma) * spread(0.4).exp()
+    graded = graded * (spread(0.15) + spread(0.12, 3)).exp() + spread(0.05) + spread(0.03, 3)
+    return graded.clamp(0, 1)

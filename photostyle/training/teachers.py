@@ -1,0 +1,109 @@
+"""Feature networks that a student is distilled from: four levels, relu1_1 to relu4_1, of VGG-19 or a likeness."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Protocol
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from photostyle.errors import ParameterError, WeightsError
+
+TeacherKind = Literal["pca", "vgg19"]
+
+
+class Teacher(Protocol):
+    """Images (B, 3, H, W) in [0, 1] to features at 1, 1/2, 1/4 and 1/8 of their resolution."""
+
+    channels: tuple[int, int, int, int]
+
+    def __call__(self, images: Tensor) -> list[Tensor]:
+        """The four levels' features."""
+        ...
+
+
+class PcaTeacher(nn.Module):
+    """VGG-19 in its principal components (PCA-KD, Chiu and Gurari, CVPR 2022), from its published weights.
+
+    Args:
+        path: safetensors with ``enc.B.L.kernel`` and ``.bias``; each block's pooling comes before its last layer.
+
+    Raises:
+        WeightsError: the file is missing or holds something else.
+    """
+
+    _LAYERS = (("enc.0.1",), ("enc.1.0", "pool", "enc.1.1"), ("enc.2.0", "pool", "enc.2.1"),
+               ("enc.3.0", "enc.3.1", "enc.3.2", "pool", "enc.3.3"))  # fmt: skip
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        try:
+            tensors = load_file(path)
+            for name in ("enc.0.0", *(n for level in self._LAYERS for n in level if n != "pool")):
+                for part in ("kernel", "bias"):
+                    self.register_buffer(f"{name}.{part}".replace(".", "_"), tensors[f"{name}.{part}"].float())
+        except (OSError, SafetensorError, KeyError) as error:
+            raise WeightsError(f"{path}: not a PCA-distilled VGG-19 encoder ({error})") from error
+        last = [self.get_buffer(f"{level[-1]}.bias".replace(".", "_")).numel() for level in self._LAYERS]
+        self.channels = (last[0], last[1], last[2], last[3])
+
+    def _conv(self, x: Tensor, name: str) -> Tensor:
+        kernel = self.get_buffer(f"{name}.kernel".replace(".", "_"))
+        bias = self.get_buffer(f"{name}.bias".replace(".", "_"))
+        border = kernel.shape[-1] // 2
+        return F.conv2d(F.pad(x, (border,) * 4, mode="reflect") if border else x, kernel, bias)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """The four levels' features."""
+        x, features = self._conv(images, "enc.0.0"), []
+        for level in self._LAYERS:
+            for name in level:
+                x = F.max_pool2d(x, 2) if name == "pool" else torch.relu(self._conv(x, name))
+            features.append(x)
+        return features
+
+
+class Vgg19Teacher(nn.Module):
+    """torchvision's ImageNet VGG-19 up to relu4_1 (downloaded by torchvision on first use; needs the `train` extra)."""
+
+    channels = (64, 128, 256, 512)
+    _ENDS = (1, 6, 11, 20)  # relu1_1, relu2_1, relu3_1, relu4_1 in torchvision's `features`
+
+    def __init__(self) -> None:
+        super().__init__()
+        try:
+            from torchvision.models import VGG19_Weights, vgg19
+        except ImportError as error:
+            raise WeightsError("the vgg19 teacher needs torchvision: pip install 'photostyle[train]'") from error
+        self.layers = vgg19(weights=VGG19_Weights.IMAGENET1K_V1).features[: self._ENDS[-1] + 1]
+        for layer in self.layers:
+            if isinstance(layer, nn.ReLU):
+                layer.inplace = False
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406])[:, None, None])
+        self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225])[:, None, None])
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """The four levels' features."""
+        x, features = (images - self.get_buffer("mean")) / self.get_buffer("deviation"), []
+        for index, layer in enumerate(self.layers):
+            x = layer(x)
+            if index in self._ENDS:
+                features.append(x)
+        return features
+
+
+def make_teacher(kind: TeacherKind, path: Path | None, device: torch.device) -> PcaTeacher | Vgg19Teacher:
+    """A frozen teacher on `device`. Raises ParameterError for an unknown kind or a missing path."""
+    if kind == "pca":
+        if path is None:
+            raise ParameterError("the pca teacher needs the path of its weights")
+        teacher: PcaTeacher | Vgg19Teacher = PcaTeacher(path)
+    elif kind == "vgg19":
+        teacher = Vgg19Teacher()
+    else:
+        raise ParameterError(f"teacher is {kind!r}; it must be 'pca' or 'vgg19'")
+    return teacher.to(device).eval().requires_grad_(False)

@@ -1,0 +1,27 @@
+"""Model files: where they are, how they are read and written, and how they are fetched or imported.
+
+This is the only part of the package that reads from the network, and only in `fetch`.
+"""
+
+from __future__ import annotations
+
+from photostyle.weights.convert import import_checkpoints
+from photostyle.weights.download import fetch
+from photostyle.weights.files import ModelHeader, read_header, read_model, save_model
+from photostyle.weights.locate import ModelInfo, list_models, load_model
+from photostyle.weights.registry import REGISTRY, RegistryEntry, cache_dir
+
+__all__ = [
+    "REGISTRY",
+    "ModelHeader",
+    "ModelInfo",
+    "RegistryEntry",
+    "cache_dir",
+    "fetch",
+    "import_checkpoints",
+    "list_models",
+    "load_model",
+    "read_header",
+    "read_model",
+    "save_model",
+]

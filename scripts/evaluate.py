@@ -1,0 +1,86 @@
+"""Measure a model on content/style pairs: python scripts/evaluate.py PAIRS --measures DIR --features FILE [--masks] …
+
+PAIRS holds input/inN.*, style/tarN.* and segmentation/{in,tar}N.png; DIR holds the measuring code (quality.py,
+pairs.py), kept apart from what is measured. Prints the mean over all pairs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from photostyle.fitting import stylize
+from photostyle.options import FitOptions
+from photostyle.training.losses import psnr
+from photostyle.weights import load_model
+
+MEASURES = ("content_edges", "affine_residual", "flat_variation", "style_features", "style_colour")
+
+
+def mean(rows: list[dict[str, float]], name: str) -> float:
+    values = [row[name] for row in rows if not math.isnan(row.get(name, math.nan))]
+    return sum(values) / len(values) if values else math.nan
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pairs", type=Path)
+    parser.add_argument("--measures", type=Path, required=True, help="folder of quality.py and pairs.py")
+    parser.add_argument("--features", type=Path, required=True, help="reference features for the style measure")
+    parser.add_argument("--model", default="small")
+    parser.add_argument("--masks", action="store_true", help="use the pairs' masks")
+    parser.add_argument("--at", default=",".join(FitOptions().at))
+    parser.add_argument("--matching", default=FitOptions().matching)
+    parser.add_argument("--strength", type=float, default=1.0)
+    parser.add_argument("--regularization", type=float)
+    parser.add_argument("--unmatched", default="whole")
+    parser.add_argument("--only", type=int, nargs="*", help="numbers of the pairs")
+    parser.add_argument("--json", type=Path, help="write every pair's figures here")
+    parser.add_argument("--save", type=Path, help="write every output here as PNG")
+    arguments = parser.parse_args()
+
+    sys.path.insert(0, str(arguments.measures))
+    quality: Any = importlib.import_module("quality")
+    pairs: Any = importlib.import_module("pairs")
+    model = load_model(arguments.model)
+    features = quality.Features(str(arguments.features))
+    options = FitOptions(
+        tuple(arguments.at.split(",")), arguments.matching, arguments.strength, arguments.regularization,
+        arguments.unmatched,
+    )  # fmt: skip
+    results: dict[int, dict[str, float]] = {}
+    for number in arguments.only or pairs.numbers(arguments.pairs):
+        content, style, content_labels, style_labels = pairs.pair(arguments.pairs, number)
+        images = [torch.from_numpy(x).permute(2, 0, 1) for x in (content, style)]
+        labels: dict[str, Any] = {}
+        if arguments.masks:
+            maps = [torch.from_numpy(x.astype(np.int64)) for x in (content_labels, style_labels)]
+            labels = {"content_regions": maps[0], "style_regions": maps[1]}
+        output = stylize(model, *images, options=options, **labels).clamp(0, 1)
+        pixels = output.permute(1, 2, 0).numpy()
+        row = quality.measure(features, content, style, pixels, content_labels, style_labels)
+        with torch.no_grad():
+            row["psnr"] = float(psnr(model(images[0][None]).clamp(0, 1), images[0][None]))
+        results[number] = row
+        if arguments.save:
+            from photostyle.io.images import write_photo
+
+            arguments.save.mkdir(parents=True, exist_ok=True)
+            write_photo(arguments.save / f"{number}.png", pixels, overwrite=True)
+    rows = list(results.values())
+    print("  ".join(f"{name} {mean(rows, name):.3f}" for name in (*MEASURES, "psnr")), f"  ({len(rows)} pairs)")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

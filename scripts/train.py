@@ -1,0 +1,70 @@
+"""Train an embedded model: python scripts/train.py scripts/configs/small.toml --out runs/small --weights w.safetensors
+
+Ctrl-C and --minutes leave a checkpoint; --resume continues exactly where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from pathlib import Path
+
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from photostyle.errors import PhotostyleError
+from photostyle.training.loop import TrainConfig, Trainer
+from photostyle.weights import save_model
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("config", type=Path, help="TOML file of TrainConfig's fields")
+    parser.add_argument("--out", type=Path, required=True, help="folder for log.csv and checkpoint.pt")
+    parser.add_argument("--weights", type=Path, help="write the trained model here (safetensors, half precision)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a field, TOML syntax")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--minutes", type=float, help="stop after this long, with a checkpoint")
+    parser.add_argument("--resume", action="store_true", help="continue from the checkpoint in --out")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    try:
+        values = tomllib.loads(arguments.config.read_text())
+        for assignment in arguments.set:
+            update = tomllib.loads(assignment)
+            values["model"] = {**values.get("model", {}), **update.pop("model", {})}
+            values.update(update)
+        trainer = Trainer(TrainConfig.from_dict(values), arguments.out, torch.device(arguments.device))
+        if arguments.resume:
+            trainer.resume()
+        until = time.monotonic() + arguments.minutes * 60 if arguments.minutes else None
+        with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+                      TimeRemainingColumn()) as bar:  # fmt: skip
+            task = bar.add_task("training", total=trainer.config.steps, completed=trainer.step)
+
+            def report(step: int, row: dict[str, float]) -> None:
+                bar.update(task, completed=step)
+                bar.console.print(f"{step:6d}  " + "  ".join(f"{name} {value:.4f}" for name, value in row.items()))
+
+            try:
+                trainer.run(report, until)
+            except KeyboardInterrupt:
+                trainer.save()
+                bar.console.print(f"stopped at step {trainer.step}; continue with --resume")
+        if arguments.weights:
+            save_model(trainer.model, arguments.weights, half=True, overwrite=True, extra={"steps": str(trainer.step)})
+    except (PhotostyleError, OSError, tomllib.TOMLDecodeError) as error:
+        print(f"train: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

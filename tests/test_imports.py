@@ -1,0 +1,75 @@
+"""The directions in which modules may import each other, read from the source."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent / "photostyle"
+# A module may import from rooms on lower floors and from its own room.
+FLOORS = {
+    "errors": 0,
+    "options": 1, "haar": 1, "io": 1,
+    "matching": 2, "networks": 2, "regions": 2, "device": 2,
+    "transfer": 3, "weights": 3,
+    "fitting": 4, "presets": 4,
+    "training": 5, "jobs": 5,
+    "cli": 6,
+    "__main__": 7,
+}  # fmt: skip
+CORE = {"errors", "options", "haar", "matching", "networks", "regions", "transfer", "fitting"}
+FILES_AND_PICTURES = {"PIL", "cv2", "av", "tifffile", "imagecodecs", "pathlib", "os", "shutil", "tempfile"}
+NETWORKS = {"torch", "torchvision", "timm", "segmentation_models_pytorch"}
+MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
+
+
+def room(path):
+    return path.relative_to(ROOT).with_suffix("").parts[0]
+
+
+def imported(path):
+    """(top-level package, photostyle room or None) of every import, also those inside functions."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            parts = name.split(".")
+            yield parts[0], (parts[1] if parts[0] == "photostyle" and len(parts) > 1 else None)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_downwards(path):
+    here = room(path)
+    assert here in FLOORS, f"{here} has no floor: decide where it belongs and say so in docs/architecture.md"
+    packages = {package for package, _ in imported(path)}
+    for _, other in imported(path):
+        if other and other != here and other in FLOORS:
+            assert FLOORS[other] < FLOORS[here], f"{here} imports {other}, which is above it"
+    if here in CORE:
+        assert not packages & FILES_AND_PICTURES
+    if here == "io":
+        assert not packages & NETWORKS
+    if here != "weights":
+        assert not packages & {"requests", "urllib", "pooch", "http"}
+    if here != "cli":
+        assert not packages & {"typer", "rich", "click"}
+
+
+def test_only_the_command_line_prints_or_exits():
+    for path in MODULES:
+        if room(path) in ("cli", "__main__"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                assert called not in ("print", "sys.exit", "exit", "quit"), f"{path}: {called}"
+
+
+def test_files_can_be_read_in_one_sitting():
+    for path in MODULES:
+        lines = len(path.read_text().splitlines())
+        assert lines <= 300, f"{path} has {lines} lines: split it"
