@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -166,18 +167,53 @@ def affine_map(
     return AffineMap(matrix, style.mean - matrix @ content.mean)
 
 
+def square_root(covariance: Tensor) -> Tensor:
+    """Symmetric square root of a positive semi-definite (C, C) float64 matrix, differentiable at equal eigenvalues."""
+    return _power(covariance, 0.5)
+
+
 def _tiny(values: Tensor) -> float:
     """Below this a variance is rounding error of the largest."""
-    return max(float(values.max()) * 1e-12, 1e-300)
+    return max(float(values.detach().max()) * 1e-12, 1e-300)
 
 
 def _power(symmetric: Tensor, exponent: float) -> Tensor:
-    """Power of a positive semi-definite matrix; the pseudo-inverse's where the exponent is negative."""
-    values, vectors = torch.linalg.eigh(symmetric)
-    floor = _tiny(values)
-    powers = torch.where(values > floor, values.clamp_min(floor) ** exponent, 0.0)
-    power: Tensor = (vectors * powers) @ vectors.mT
+    """Square root (exponent 0.5) or inverse square root (-0.5) of a positive semi-definite matrix.
+
+    Directions whose variance is rounding error count as none: the inverse is the pseudo-inverse.
+    """
+    power: Tensor = _MatrixPower.apply(symmetric, exponent)
     return power
+
+
+class _MatrixPower(torch.autograd.Function):
+    """`_power` with the gradient of Daleckii and Krein.
+
+    Differentiating `eigh` divides by differences of eigenvalues, which fails where two are equal. For the function as
+    a whole the divided differences (f(λi) - f(λj)) / (λi - λj) have closed forms without that division:
+    1 / (si + sj) for the square root and -1 / (si sj (si + sj)) for its inverse, with s = √λ.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, symmetric: Tensor, exponent: float) -> Tensor:
+        values, vectors = torch.linalg.eigh(symmetric)
+        floor = _tiny(values)
+        kept = values > floor
+        roots = values.clamp_min(floor).sqrt()
+        powers = torch.where(kept, roots if exponent > 0 else 1 / roots, 0.0)
+        ctx.save_for_backward(vectors, roots, kept)
+        ctx.exponent = exponent
+        result: Tensor = (vectors * powers) @ vectors.mT
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        vectors, roots, kept = ctx.saved_tensors
+        sums = roots[:, None] + roots[None]
+        divided = 1 / sums if ctx.exponent > 0 else -1 / (roots[:, None] * roots[None] * sums)
+        divided = torch.where(kept[:, None] & kept[None], divided, 0.0)
+        inner = vectors.mT @ ((gradients[0] + gradients[0].mT) / 2) @ vectors
+        return vectors @ (inner * divided) @ vectors.mT, None
 
 
 def _cholesky(covariance: Tensor) -> Tensor:

@@ -15,7 +15,8 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from photostyle.errors import PhotostyleError
-from photostyle.training.loop import TrainConfig, Trainer
+from photostyle.training.config import TrainConfig
+from photostyle.training.loop import Trainer
 from photostyle.weights import save_model
 
 if sys.version_info >= (3, 11):

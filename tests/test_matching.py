@@ -178,3 +178,17 @@ def test_bad_arguments():
         moments(torch.ones(2, 3), torch.zeros(3))
     with pytest.raises(ParameterError, match="pool"):
         pool([])
+
+
+@pytest.mark.parametrize("matching", ["wct", "monge", "adain", "cholesky"])
+@pytest.mark.parametrize("degenerate", [False, True])
+def test_gradients_agree_with_finite_differences(matching, degenerate):
+    x, s = features(3, 12, 0), features(3, 10, 1)
+    if degenerate:  # equal eigenvalues, where differentiating an eigendecomposition fails
+        x = torch.cat([torch.eye(3), -torch.eye(3)], 1).double()
+
+    def mapped(content, style):
+        result = affine_map(moments(content), moments(style), matching, 0.1)
+        return result.matrix @ content + result.bias[:, None]
+
+    assert torch.autograd.gradcheck(mapped, (x.requires_grad_(), s.requires_grad_()), atol=1e-6)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -44,6 +43,7 @@ def run() -> None:
         app()
     except PhotostyleError as error:
         console.fail(error)
-    except KeyboardInterrupt:
-        console.say("photostyle: interrupted")
-        sys.exit(console.INTERRUPTED)
+    except SystemExit as end:
+        if end.code == console.INTERRUPTED:  # typer's answer to Ctrl-C, without a word
+            console.say("photostyle: interrupted")
+        raise

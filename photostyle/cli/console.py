@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 FAILED, INTERRUPTED = 1, 130
 
-stderr = Console(stderr=True, soft_wrap=True, highlight=False)
-stdout = Console(soft_wrap=True, highlight=False)
+# No markup and no emoji: a file may be called "[b].jpg" or ":car:.jpg".
+stderr = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
+stdout = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
 class _OneLine(logging.Handler):
@@ -35,7 +36,7 @@ def listen(quiet: bool) -> None:
 
 def say(text: str) -> None:
     """One line on stderr."""
-    stderr.print(" ".join(text.split("\n")), markup=False)
+    stderr.print(" ".join(text.splitlines()))
 
 
 def fail(error: BaseException | str) -> NoReturn:

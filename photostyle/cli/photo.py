@@ -25,7 +25,7 @@ from photostyle.cli.parameters import (
     Strength,
     UnpoolName,
 )
-from photostyle.errors import ParameterError
+from photostyle.errors import ParameterError, WeightsError
 from photostyle.options import FitOptions, check_strength
 
 
@@ -124,7 +124,12 @@ def apply(
 
     metadata = read_metadata(style_file)
     unpool: Any = metadata.get("unpool") if model is None else None
-    network = load_model(model or metadata.get("model", ""), unpool=unpool, device=resolve(device.value))
+    try:
+        network = load_model(model or metadata.get("model", ""), unpool=unpool, device=resolve(device.value))
+    except WeightsError as error:
+        if model is not None:
+            raise
+        raise WeightsError(f"{style_file}: {error}; if it was fitted with a model of your own, give --model") from error
     transfer = load_transfer(style_file, network)
     outputs = output_paths(contents, out)
 

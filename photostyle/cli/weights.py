@@ -27,7 +27,7 @@ def list_() -> None:
         widths = ",".join(map(str, info.widths)) if info.widths else ""
         size = f"{info.size / 2**20:.1f} MiB"
         table.add_row(info.name, info.where, info.unpool or "", widths, size, info.licence or "", info.note)
-    console.stdout.print(table, markup=False)
+    console.stdout.print(table)
 
 
 @app.command("import")

@@ -6,6 +6,7 @@ What a step sees depends only on the seed and the step's number, so a resumed ru
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from photostyle.errors import ImageReadError, ParameterError
-from photostyle.io.images import read_photo
+from photostyle.errors import ImageReadError, ImageSizeError, ParameterError
+from photostyle.io.images import check_size, read_photo
 
 log = logging.getLogger(__name__)
 
@@ -25,13 +26,16 @@ HELD_OUT_EVERY = 40  # every 40th photo by name is for validation
 
 
 def load_photos(folder: Path, limit: int | None = None) -> list[Tensor]:
-    """All photos of a folder as (3, H, W) uint8, in order of their names; unreadable ones are logged and left out.
+    """All photos of a folder as (3, H, W) uint8, in order of their names.
+
+    Unreadable photos, and those with a side of less than 16 pixels, are logged and left out.
 
     Raises:
         ParameterError: no readable photo.
     """
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)[:limit]
-    with ThreadPoolExecutor(4) as pool:
+    # Reading catches warnings, which is process-wide and not meant for threads: restore the filters they may mix up.
+    with warnings.catch_warnings(), ThreadPoolExecutor(4) as pool:
         photos = [photo for photo in pool.map(_load, paths) if photo is not None]
     if not photos:
         raise ParameterError(f"{folder}: no photo to train on")
@@ -40,15 +44,22 @@ def load_photos(folder: Path, limit: int | None = None) -> list[Tensor]:
 
 def _load(path: Path) -> Tensor | None:
     try:
-        pixels = read_photo(path).pixels
-    except ImageReadError as error:
+        photo = read_photo(path)
+        check_size(photo)
+    except (ImageReadError, ImageSizeError) as error:
         log.warning("left out: %s", error)
         return None
-    return torch.from_numpy((pixels * 255).round().astype(np.uint8)).permute(2, 0, 1).contiguous()
+    return torch.from_numpy((photo.pixels * 255).round().astype(np.uint8)).permute(2, 0, 1).contiguous()
 
 
 def split(photos: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-    """(training, held out): every 40th photo is held out."""
+    """(training, held out): every 40th photo is held out, the first one included.
+
+    Raises:
+        ParameterError: fewer than two photos.
+    """
+    if len(photos) < 2:
+        raise ParameterError(f"{len(photos)} photo to train on; give at least two, since one is held out")
     held = [photo for index, photo in enumerate(photos) if index % HELD_OUT_EVERY == 0]
     return [photo for index, photo in enumerate(photos) if index % HELD_OUT_EVERY], held
 
@@ -66,13 +77,15 @@ def uniform(generator: torch.Generator, low: float, high: float, *shape: int) ->
 def random_crops(
     photos: Sequence[Tensor], count: int, side: int, generator: torch.Generator, zoom: float = 2.0
 ) -> Tensor:
-    """`count` square crops of different photos, (count, 3, side, side) float32 in [0, 1].
+    """`count` square crops of different photos (as far as there are so many), (count, 3, side, side) float32 in [0, 1].
 
     Each crop covers between `side` and ``zoom · side`` pixels of its photo (reduced with antialiasing) and is flipped
     half of the time. A photo too small for that is enlarged.
     """
     crops = []
-    for index in torch.randperm(len(photos), generator=generator)[:count].tolist():
+    rounds = -(-count // len(photos))
+    order = torch.cat([torch.randperm(len(photos), generator=generator) for _ in range(rounds)])
+    for index in order[:count].tolist():
         photo = photos[index]
         height, width = photo.shape[-2:]
         wanted = int(side * float(uniform(generator, 1.0, zoom, 1)))
@@ -88,19 +101,37 @@ def random_crops(
     return torch.cat(crops)
 
 
-def random_grade(images: Tensor, generator: torch.Generator, amount: float = 1.0) -> Tensor:
+def random_grade(images: Tensor, generator: torch.Generator, amount: float = 1.0, copies: int = 1) -> Tensor:
     """A random look for each image of (B, 3, H, W) in [0, 1]: tone curve, white balance, saturation, contrast.
 
-    `amount` scales how far from neutral the looks are. The result stays in [0, 1].
+    `amount` scales how far from neutral the looks are; the result stays in [0, 1]. With ``copies = n`` the batch is n
+    stacked groups and the k-th image of every group gets the same look.
     """
-    batch = images.shape[0]
+    groups = images.shape[0] // copies
 
     def spread(scale: float, channels: int = 1) -> Tensor:
-        numbers = torch.randn(batch, channels, 1, 1, generator=generator).clamp(-2, 2) * scale * amount
-        return numbers.to(images)
+        numbers = torch.randn(groups, channels, 1, 1, generator=generator).clamp(-2, 2) * scale * amount
+        return numbers.repeat(copies, 1, 1, 1).to(images)
 
     graded = images.clamp(1e-4, 1) ** (spread(0.35) + spread(0.12, 3)).exp()
     luma = (graded * torch.tensor([0.299, 0.587, 0.114]).to(images)[:, None, None]).sum(1, keepdim=True)
     graded = luma + (graded - luma) * spread(0.4).exp()
     graded = graded * (spread(0.15) + spread(0.12, 3)).exp() + spread(0.05) + spread(0.03, 3)
     return graded.clamp(0, 1)
+
+
+def twin_crops(
+    photos: Sequence[Tensor], count: int, side: int, generator: torch.Generator, zoom: float = 2.0
+) -> tuple[Tensor, Tensor]:
+    """Two overlapping crops of each of `count` photos, each (count, 3, side, side): what one shows, the other shows.
+
+    They are cut out of one larger crop and share at least half of their pixels.
+    """
+    larger = (side * 5 // 4 + 7) // 8 * 8
+    crops = random_crops(photos, count, larger, generator, zoom)
+    offsets = torch.randint(larger - side + 1, (2, count, 2), generator=generator).tolist()
+    twins = [
+        torch.stack([crop[:, y : y + side, x : x + side] for crop, (y, x) in zip(crops, pairs, strict=True)])
+        for pairs in offsets
+    ]
+    return twins[0], twins[1]

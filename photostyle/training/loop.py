@@ -7,82 +7,22 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from photostyle.errors import ParameterError, WeightsError
-from photostyle.networks import WCT2, ModelConfig, WaveEncoder
-from photostyle.training import data, losses
-from photostyle.training.teachers import TeacherKind, make_teacher
+from photostyle.errors import WeightsError
+from photostyle.matching import Moments
+from photostyle.networks import WCT2, WaveEncoder
+from photostyle.training import data, losses, photorealism
+from photostyle.training.config import TrainConfig
+from photostyle.training.teachers import make_teacher
+from photostyle.weights import read_model
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """Everything that determines a run, as read from its TOML file.
-
-    Attributes:
-        model: architecture (`ModelConfig` fields).
-        photos: folder of training photos.
-        teacher: ``pca`` (offline) or ``vgg19`` (torchvision, downloads).
-        teacher_path: weights of the ``pca`` teacher.
-        steps: optimisation steps in all.
-        batch: crops a step.
-        crop: side of a crop in pixels, a multiple of 8.
-        learning_rate: peak of the one-cycle schedule.
-        fast: factor on that rate for the colour layer, conv1_1 and the projections. Edges have a hundredth of the
-            variance of brightness in natural patches, so their weights must grow large, and at the common rate do not.
-        weight_decay: of AdamW.
-        distillation, mse, l1: weights of the losses (L1 and squared error of the reconstruction).
-        grade: how strongly crops are graded at random (0 not at all).
-        seed: of everything random.
-        validate_every, checkpoint_every: in steps.
-    """
-
-    photos: Path
-    model: ModelConfig = field(default_factory=lambda: ModelConfig("small", (16, 32, 64, 96), "cat5", ll_gain=0.5))
-    teacher: TeacherKind = "pca"
-    teacher_path: Path | None = None
-    steps: int = 2400
-    batch: int = 8
-    crop: int = 128
-    learning_rate: float = 2e-3
-    fast: float = 4.0
-    weight_decay: float = 1e-4
-    distillation: float = 1.0
-    mse: float = 60.0
-    l1: float = 2.0
-    grade: float = 1.0
-    seed: int = 0
-    validate_every: int = 200
-    checkpoint_every: int = 200
-
-    def __post_init__(self) -> None:
-        if self.crop % 8 or self.crop < 32:
-            raise ParameterError(f"crop is {self.crop}; it must be a multiple of 8, at least 32")
-        if min(self.steps, self.batch, self.validate_every, self.checkpoint_every) < 1:
-            raise ParameterError("steps, batch, validate_every and checkpoint_every must be at least 1")
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> TrainConfig:
-        """From a parsed TOML table; raises ParameterError on unknown or missing fields."""
-        values = dict(values)
-        try:
-            if "model" in values:
-                model = dict(values["model"])
-                values["model"] = ModelConfig(**{**model, "widths": tuple(model["widths"])})
-            for name in ("photos", "teacher_path"):
-                if name in values:
-                    values[name] = Path(values[name])
-            return cls(**values)
-        except (TypeError, KeyError) as error:
-            raise ParameterError(f"training configuration: {error}") from error
 
 
 @torch.no_grad()
@@ -103,6 +43,19 @@ def whiten_first_layer(encoder: WaveEncoder, images: Tensor) -> None:
         bias[: 2 * pairs] = -(both @ patches.mean(1)).to(bias)
 
 
+@dataclass
+class Batch:
+    """What a step sees: images (B, 3, S, S) in [0, 1], or the pairs' contents then styles; the twins' true results."""
+
+    images: Tensor
+    truth: Tensor | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device."""
+        truth = None if self.truth is None else self.truth.to(device, non_blocking=True)
+        return Batch(self.images.to(device, non_blocking=True), truth)
+
+
 class Trainer:
     """One run: networks, optimiser, data and the folder `out` with ``log.csv`` and ``checkpoint.pt``."""
 
@@ -114,7 +67,10 @@ class Trainer:
         self.model = WCT2(config.model).to(device)
         self.training, self.held = data.split(data.load_photos(config.photos) if photos is None else photos)
         calibration = data.random_crops(self.training, 64, 128, data.step_generator(config.seed, -1)).to(device)
-        whiten_first_layer(self.model.encoder, calibration)
+        if config.init:
+            self.model.load_state_dict(read_model(config.init).state_dict())
+        else:
+            whiten_first_layer(self.model.encoder, calibration)
         teacher = make_teacher(config.teacher, config.teacher_path, device)
         self.targets = losses.Targets(teacher, calibration)
         self.projections = losses.Projections(config.model.widths, teacher.channels).to(device)
@@ -127,7 +83,7 @@ class Trainer:
             [{"params": slow}, {"params": fast}], lr=config.learning_rate, weight_decay=config.weight_decay
         )
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, rates, total_steps=config.steps, pct_start=0.1
+            self.optimizer, rates, total_steps=config.steps, pct_start=min(0.5, max(0.1, 2 / config.steps))
         )
         self.step = 0
         out.mkdir(parents=True, exist_ok=True)
@@ -163,29 +119,68 @@ class Trainer:
         for name in ("model", "projections", "optimizer", "schedule"):
             getattr(self, name).load_state_dict(state[name])
 
-    def batch(self, step: int) -> Tensor:
-        """The crops of a step, (B, 3, S, S) in [0, 1]; half of them graded. The same for the same seed and step."""
-        generator = data.step_generator(self.config.seed, step)
-        crops = data.random_crops(self.training, self.config.batch, self.config.crop, generator)
-        if self.config.grade > 0:
-            half = crops.shape[0] // 2
-            crops[:half] = data.random_grade(crops[:half], generator, self.config.grade)
-        return crops
+    def batch(self, step: int) -> Batch:
+        """The crops of a step. The same for the same seed and step."""
+        c, generator = self.config, data.step_generator(self.config.seed, step)
+        if not c.pairs:
+            crops = data.random_crops(self.training, c.batch, c.crop, generator)
+            if c.grade > 0:
+                half = crops.shape[0] // 2
+                crops[:half] = data.random_grade(crops[:half], generator, c.grade)
+            return Batch(crops)
+        first, second = data.twin_crops(self.training, c.twins, c.crop, generator) if c.twins else (None, None)
+        others = data.random_crops(self.training, 2 * (c.pairs - c.twins), c.crop, generator).chunk(2)
+        if first is None or second is None:
+            return Batch(torch.cat(others))
+        first = data.random_grade(first, generator, 0.5 * c.grade)
+        truth, second = data.random_grade(torch.cat([first, second]), generator, c.grade, copies=2).chunk(2)
+        return Batch(torch.cat([first, others[0], second, others[1]]), truth)
 
-    def losses(self, images: Tensor) -> dict[str, Tensor]:
+    def losses(self, batch: Batch, step: int = 0) -> dict[str, Tensor]:
         """Weighted terms of the loss on a batch."""
-        c = self.config
+        c, images = self.config, batch.images
+        at = ("encoder", "decoder") if (step * 0.618034) % 1 < c.decoder_share else ("encoder",)
+        moments: dict[str, list[Moments]] = {}
+
+        def site(name: str, features: Tensor) -> Tensor:
+            photorealism.record_moments(moments, name, features[c.pairs :])
+            return features
+
         with torch.no_grad():
             targets = self.targets(images)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            output, features = losses.reconstruct_with_features(self.model, images)
+            output, features = losses.walk_with_features(
+                self.model, images, at if c.pairs else (), site if c.pairs else None
+            )
             projected = self.projections(features)
         output = output.float()
-        return {
+        terms = {
             "distillation": c.distillation * losses.distillation_loss(projected, targets),
             "mse": c.mse * F.mse_loss(output, images),
             "l1": c.l1 * F.l1_loss(output, images),
         }
+        if c.pairs:
+            terms |= self._transfer_losses(batch, at, moments, targets)
+        return terms
+
+    def _transfer_losses(
+        self, batch: Batch, at: tuple[str, ...], moments: dict[str, list[Moments]], targets: list[Tensor]
+    ) -> dict[str, Tensor]:
+        c, content = self.config, batch.images[: self.config.pairs]
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            output = photorealism.transfer(self.model, content, moments, at, c.matching, c.model.regularization)
+        output = output.float()
+        real = slice(c.twins, c.pairs)
+        terms = {
+            "residual": c.residual * photorealism.affine_residual(content, output),
+            "flat": c.flat * photorealism.flat_deviation(content, output),
+        }
+        if c.pairs > c.twins:
+            styles = [x[c.pairs :][real] for x in targets]
+            terms["style"] = c.style * photorealism.style_distance(self.targets(output[real]), styles)
+        if batch.truth is not None:
+            terms["truth"] = c.truth * F.mse_loss(output[: c.twins], batch.truth)
+        return terms
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
@@ -196,14 +191,15 @@ class Trainer:
             side = min(256, height // 8 * 8, width // 8 * 8)
             top, left = (height - side) // 2, (width - side) // 2
             image = photo[None, :, top : top + side, left : left + side].to(self.device).float() / 255
-            output, features = losses.reconstruct_with_features(self.model, image)
+            output, features = losses.walk_with_features(self.model, image)
             scores.append(losses.psnr(output.clamp(0, 1), image))
             errors.append(losses.distillation_loss(self.projections(features), self.targets(image)))
         return {"psnr": float(torch.cat(scores).mean()), "held_distillation": float(torch.stack(errors).mean())}
 
     def run(self, progress: Callable[[int, dict[str, float]], None] | None = None, until: float | None = None) -> None:
         """Train to the last step, or until `time.monotonic()` passes `until`; checkpoints and log on the way."""
-        columns = ["step", "seconds", "loss", "distillation", "mse", "l1", "psnr", "held_distillation"]
+        columns = ["step", "seconds", "loss", "distillation", "mse", "l1", "residual", "flat", "style", "truth"]
+        columns += ["psnr", "held_distillation"]
         started, c = time.monotonic(), self.config
         with ThreadPoolExecutor(1) as pool, (self.out / "log.csv").open("a", newline="") as file:
             writer = csv.DictWriter(file, columns)
@@ -211,9 +207,9 @@ class Trainer:
                 writer.writeheader()
             upcoming = pool.submit(self.batch, self.step)
             while self.step < c.steps and (until is None or time.monotonic() < until):
-                images = upcoming.result().to(self.device, non_blocking=True)
+                batch = upcoming.result().to(self.device)
                 upcoming = pool.submit(self.batch, self.step + 1)
-                terms = self.losses(images)
+                terms = self.losses(batch, self.step)
                 loss = torch.stack(list(terms.values())).sum()
                 self.optimizer.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from photostyle.networks import LEVELS, WCT2, Skip
+from photostyle.networks import WCT2
 from photostyle.training.teachers import Teacher
+from photostyle.transfer import run
+
+Site = Callable[[str, Tensor], Tensor]
 
 SITES = ("conv1_1", "conv2_1", "conv3_1", "conv4_1")
 
@@ -26,8 +29,10 @@ class Projections(nn.Module):
         return [layer(x) for layer, x in zip(self.layers, features, strict=True)]
 
 
-def reconstruct_with_features(model: WCT2, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """(reconstruction, [relu1_1, relu2_1, relu3_1, relu4_1]) of (B, 3, H, W), sides multiples of 8.
+def walk_with_features(
+    model: WCT2, images: Tensor, at: Sequence[str] = (), site: Site | None = None
+) -> tuple[Tensor, list[Tensor]]:
+    """(result, [relu1_1, relu2_1, relu3_1, relu4_1]) of (B, 3, H, W), sides multiples of 8; without `site` no map.
 
     With ``sum`` unpooling these activations are inside levels, hence the hooks.
     """
@@ -39,15 +44,11 @@ def reconstruct_with_features(model: WCT2, images: Tensor) -> tuple[Tensor, list
         for name in SITES
     ]
     try:
-        x, skips = images, dict[int, Skip]()
-        for level in LEVELS:
-            x = model.encoder.level(x, level, skips)
+        result = run(model, images, at, site or (lambda _name, x: x))
     finally:
         for hook in hooks:
             hook.remove()
-    for level in reversed(LEVELS):
-        x = model.decoder.level(x, level, skips)
-    return x, [features[name] for name in SITES]
+    return result, [features[name] for name in SITES]
 
 
 class Targets(nn.Module):

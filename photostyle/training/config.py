@@ -1,0 +1,92 @@
+"""What determines a training run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from photostyle.errors import ParameterError
+from photostyle.networks import ModelConfig
+from photostyle.options import Matching
+from photostyle.training.teachers import TeacherKind
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that determines a run, as read from its TOML file.
+
+    Attributes:
+        model: architecture (`ModelConfig` fields).
+        photos: folder of training photos.
+        teacher: ``pca`` (offline) or ``vgg19`` (torchvision, downloads).
+        teacher_path: weights of the ``pca`` teacher.
+        steps: optimisation steps in all.
+        batch: crops a step.
+        crop: side of a crop in pixels, a multiple of 8.
+        learning_rate: peak of the one-cycle schedule.
+        fast: factor on that rate for the colour layer, conv1_1 and the projections. Edges have a hundredth of the
+            variance of brightness in natural patches, so their weights must grow large, and at the common rate do not.
+        weight_decay: of AdamW.
+        distillation, mse, l1: weights of the losses (L1 and squared error of the reconstruction).
+        grade: how strongly crops are graded at random (0 not at all).
+        init: model file to start from instead of fresh weights.
+        pairs: content/style pairs a step that go through the transfer; 0 trains reconstruction and distillation only,
+            on `batch` crops. With pairs, the crops are those of the pairs and `batch` is not used.
+        twins: how many of the pairs are two crops of one photo under two grades, so that the truth is known.
+        decoder_share: share of steps in which the decoder's sites are mapped as well.
+        matching: of the transfer in training; its regularization is the model's.
+        style, residual, flat, truth: weights of the losses through the transfer (`photostyle.training.photorealism`).
+        seed: of everything random.
+        validate_every, checkpoint_every: in steps.
+    """
+
+    photos: Path
+    model: ModelConfig = field(default_factory=lambda: ModelConfig("small", (16, 32, 64, 96), "cat5", ll_gain=0.5))
+    teacher: TeacherKind = "pca"
+    teacher_path: Path | None = None
+    steps: int = 2400
+    batch: int = 8
+    crop: int = 128
+    learning_rate: float = 2e-3
+    fast: float = 4.0
+    weight_decay: float = 1e-4
+    distillation: float = 1.0
+    mse: float = 60.0
+    l1: float = 2.0
+    grade: float = 1.0
+    init: Path | None = None
+    pairs: int = 0
+    twins: int = 0
+    decoder_share: float = 0.0
+    matching: Matching = "monge"
+    style: float = 0.3
+    residual: float = 1.0
+    flat: float = 0.02
+    truth: float = 20.0
+    seed: int = 0
+    validate_every: int = 200
+    checkpoint_every: int = 200
+
+    def __post_init__(self) -> None:
+        if self.crop % 8 or self.crop < 32:
+            raise ParameterError(f"crop is {self.crop}; it must be a multiple of 8, at least 32")
+        if not 0 <= self.twins <= self.pairs:
+            raise ParameterError(f"twins is {self.twins}; it must be between 0 and pairs ({self.pairs})")
+        if min(self.steps, self.batch, self.validate_every, self.checkpoint_every) < 1:
+            raise ParameterError("steps, batch, validate_every and checkpoint_every must be at least 1")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> TrainConfig:
+        """From a parsed TOML table; raises ParameterError on unknown or missing fields."""
+        values = dict(values)
+        try:
+            if "model" in values:
+                model = dict(values["model"])
+                values["model"] = ModelConfig(**{**model, "widths": tuple(model["widths"])})
+            for name in ("photos", "teacher_path", "init"):
+                if name in values:
+                    values[name] = Path(values[name])
+            return cls(**values)
+        except (TypeError, KeyError) as error:
+            raise ParameterError(f"training configuration: {error}") from error
