@@ -75,7 +75,13 @@ def progress(what: str, total: int, quiet: bool, *, bytes_: bool = False) -> Ite
     )
 
     amount = DownloadColumn() if bytes_ else MofNCompleteColumn()
-    columns = (TextColumn("{task.description}"), BarColumn(), amount, TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        amount,
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=stderr, transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done, text: bar.update(task, completed=done, description=text or what)

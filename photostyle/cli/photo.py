@@ -122,10 +122,11 @@ def apply(
     from photostyle.presets import load_transfer, read_metadata
     from photostyle.weights import load_model
 
+    where = resolve(device.value)
     metadata = read_metadata(style_file)
     unpool: Any = metadata.get("unpool") if model is None else None
     try:
-        network = load_model(model or metadata.get("model", ""), unpool=unpool, device=resolve(device.value))
+        network = load_model(metadata.get("model", "") if model is None else model, unpool=unpool, device=where)
     except WeightsError as error:
         if model is not None:
             raise

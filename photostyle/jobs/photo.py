@@ -13,9 +13,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from photostyle.errors import MemoryLimitError, PhotostyleError
+from photostyle.errors import ImageSizeError, MaskError, MemoryLimitError, NumericalError, PhotostyleError
 from photostyle.fitting import fit_and_apply
 from photostyle.io import (
+    MIN_SIDE,
     Photo,
     check_encodable,
     check_output,
@@ -28,7 +29,7 @@ from photostyle.io import (
 )
 from photostyle.networks import WCT2
 from photostyle.options import FitOptions
-from photostyle.regions import Regions, nearest_indices
+from photostyle.regions import WHOLE, Regions, nearest_indices
 from photostyle.transfer import Transfer
 
 
@@ -59,13 +60,14 @@ class Loaded:
     image: Tensor
     full_size: tuple[int, int]
 
-    def regions(self, labels: npt.NDArray[np.int64]) -> Regions:
-        """Regions of a full-size label map, brought to the image's size."""
+    def regions(self, labels: npt.NDArray[np.int64], mask: Path) -> Regions:
+        """Regions of a full-size label map, brought to the image's size. Raises MaskError, which names `mask`."""
         map_ = torch.from_numpy(labels)
         height, width = self.image.shape[-2:]
         if (height, width) != self.full_size:
             map_ = map_[nearest_indices(map_.shape[0], height)][:, nearest_indices(map_.shape[1], width)]
-        return Regions.from_labels(map_)
+        with _explained(self.photo, mask):
+            return Regions.from_labels(map_)
 
 
 def read_image(path: str | os.PathLike[str]) -> Tensor:
@@ -87,8 +89,14 @@ def load(path: Path, model: WCT2, side: int | None = None) -> Loaded:
     whole = read_photo(path)
     check_size(whole)
     photo = whole if side is None else limit_size(whole, side)
-    check_size(photo)
-    return Loaded(photo, _tensor(photo.pixels).to(next(model.parameters()).device), whole.size)
+    if min(photo.size) < MIN_SIDE:
+        height, width = photo.size
+        raise ImageSizeError(
+            f"{path}: {width}x{height} pixels remain of {whole.size[1]}x{whole.size[0]} with --size {side}, "
+            f"which is too small; at least {MIN_SIDE}x{MIN_SIDE} must remain"
+        )
+    with _explained(photo):
+        return Loaded(photo, _tensor(photo.pixels).to(next(model.parameters()).device), whole.size)
 
 
 def stylize_file(
@@ -123,8 +131,8 @@ def stylize_file(
     regions: tuple[Regions | None, Regions | None] = (None, None)
     if masks:
         labels = read_label_pair(masks[0], loaded.full_size, masks[1], style.full_size)
-        regions = (loaded.regions(labels[0]), style.regions(labels[1]))
-    with _memory(loaded):
+        regions = (loaded.regions(labels[0], masks[0]), style.regions(labels[1], masks[1]))
+    with _explained(loaded.photo):
         transfer, result = fit_and_apply(
             model, loaded.image, style.image, content_regions=regions[0], style_regions=regions[1], options=options
         )
@@ -147,8 +155,11 @@ def apply_file(
     check_output(output, overwrite=overwrite)
     loaded = load(content, transfer.model, side)
     check_encodable(output, loaded.photo.size)
-    regions = loaded.regions(read_labels(mask, size=loaded.full_size)) if mask else None
-    with _memory(loaded):
+    regions = None
+    if mask:
+        regions = loaded.regions(read_labels(mask, size=loaded.full_size), mask)
+        _check_shared(regions, transfer, mask)
+    with _explained(loaded.photo):
         pixels = _pixels(transfer.apply(loaded.image, regions, strength))
     write_photo(output, pixels, like=loaded.photo, overwrite=overwrite)
 
@@ -175,19 +186,31 @@ def _pixels(image: Tensor) -> npt.NDArray[np.float32]:
     return pixels
 
 
+def _check_shared(regions: Regions, transfer: Transfer, mask: Path) -> None:
+    """Raise MaskError where a mask would change nothing."""
+    fitted = set(transfer.regions) - {WHOLE}
+    if not fitted:
+        raise MaskError(f"{mask}: the style was fitted without masks, so this one would do nothing; leave it out")
+    if not fitted & set(regions.weights):
+        raise MaskError(f"{mask}: none of its regions is in the style; use the colours of the masks it was fitted with")
+
+
 @contextmanager
-def _memory(loaded: Loaded) -> Iterator[None]:
-    """Running out of memory, whoever reports it, as one error that says what helps."""
+def _explained(photo: Photo, source: Path | None = None) -> Iterator[None]:
+    """Errors of the core, which knows no files, with the file's name; running out of memory, whoever reports it."""
     try:
         yield
+    except (MaskError, NumericalError) as error:
+        raise type(error)(f"{source or photo.path}: {error}") from error
     except (MemoryError, torch.OutOfMemoryError) as error:
-        raise _too_large(loaded) from error
+        raise _too_large(photo) from error
     except RuntimeError as error:
-        if "alloc" not in str(error):  # torch's CPU allocator has no class of its own for this
+        if "alloc" not in str(error).lower():  # torch's CPU allocator and CUDA's libraries have no class for this
             raise
-        raise _too_large(loaded) from error
+        raise _too_large(photo) from error
 
 
-def _too_large(loaded: Loaded) -> MemoryLimitError:
-    height, width = loaded.photo.size
-    return MemoryLimitError(f"{loaded.photo.path}: not enough memory for {width}x{height} pixels; try --size 4000")
+def _too_large(photo: Photo) -> MemoryLimitError:
+    height, width = photo.size
+    smaller = min(4000, max(height, width) // 2)
+    return MemoryLimitError(f"{photo.path}: not enough memory for {width}x{height} pixels; try --size {smaller}")

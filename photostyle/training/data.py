@@ -82,8 +82,8 @@ def random_crops(
     Each crop covers between `side` and ``zoom · side`` pixels of its photo (reduced with antialiasing) and is flipped
     half of the time. A photo too small for that is enlarged.
     """
-    crops = []
-    rounds = -(-count // len(photos))
+    crops = [torch.zeros(0, 3, side, side)]
+    rounds = max(1, -(-count // len(photos)))
     order = torch.cat([torch.randperm(len(photos), generator=generator) for _ in range(rounds)])
     for index in order[:count].tolist():
         photo = photos[index]
@@ -127,7 +127,7 @@ def twin_crops(
 
     They are cut out of one larger crop and share at least half of their pixels.
     """
-    larger = (side * 5 // 4 + 7) // 8 * 8
+    larger = side * 5 // 4
     crops = random_crops(photos, count, larger, generator, zoom)
     offsets = torch.randint(larger - side + 1, (2, count, 2), generator=generator).tolist()
     twins = [
