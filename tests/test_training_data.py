@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import warnings
 
 import numpy as np
@@ -61,11 +62,28 @@ def test_a_folder_without_photos_is_an_error(tmp_path, exists):
     assert str(folder) in str(error.value)
 
 
-def test_loading_leaves_the_warning_filters_as_they_were(tmp_path):
-    for index in range(24):
+def test_loading_leaves_the_warning_filters_as_they_were(tmp_path, monkeypatch):
+    # Two threads that catch warnings, the first to enter being the first to leave, restore each other's filters.
+    first_in, second_in, first_out = threading.Event(), threading.Event(), threading.Event()
+    original = data.read_photo
+
+    def read(path):
+        first = path.name == "0.png"
+        if not first:
+            first_in.wait(5)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            (first_in if first else second_in).set()
+            (second_in if first else first_out).wait(5)
+        if first:
+            first_out.set()
+        return original(path)
+
+    monkeypatch.setattr(data, "read_photo", read)
+    for index in range(2):
         write(tmp_path / f"{index}.png", picture(16, 16, index))
     before, shown = list(warnings.filters), warnings.showwarning
-    data.load_photos(tmp_path)
+    assert len(data.load_photos(tmp_path)) == 2
     assert list(warnings.filters) == before
     assert warnings.showwarning is shown
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from photostyle.errors import ParameterError
 from photostyle.networks import ModelConfig
@@ -30,7 +31,7 @@ class TrainConfig:
         weight_decay: of AdamW.
         distillation, mse, l1: weights of the losses (L1 and squared error of the reconstruction).
         grade: how strongly crops are graded at random (0 not at all).
-        init: model file to start from instead of fresh weights.
+        init: checkpoint of another run to start from instead of fresh weights.
         pairs: content/style pairs a step that go through the transfer; 0 trains reconstruction and distillation only,
             on `batch` crops. With pairs, the crops are those of the pairs and `batch` is not used.
         twins: how many of the pairs are two crops of one photo under two grades, so that the truth is known.
@@ -69,6 +70,14 @@ class TrainConfig:
     checkpoint_every: int = 200
 
     def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            number = isinstance(value, (int, float)) and 0 <= value < math.inf
+            if (item.type == "int" and not (number and type(value) is int)) or (item.type == "float" and not number):
+                raise ParameterError(f"{item.name} is {value!r}; it must be of type {item.type} and not negative")
+        for name, kind in (("teacher", TeacherKind), ("matching", Matching)):
+            if (value := getattr(self, name)) not in get_args(kind):
+                raise ParameterError(f"{name} is {value!r}; it must be one of {', '.join(get_args(kind))}")
         if self.crop % 8 or self.crop < 32:
             raise ParameterError(f"crop is {self.crop}; it must be a multiple of 8, at least 32")
         if not 0 <= self.twins <= self.pairs:
@@ -88,5 +97,7 @@ class TrainConfig:
                 if name in values:
                     values[name] = Path(values[name])
             return cls(**values)
-        except (TypeError, KeyError) as error:
+        except KeyError as error:
+            raise ParameterError(f"training configuration: the table model needs {error.args[0]}") from error
+        except (TypeError, ValueError) as error:
             raise ParameterError(f"training configuration: {error}") from error

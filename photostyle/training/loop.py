@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import csv
 import logging
+import pickle
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from photostyle.errors import WeightsError
+from photostyle.io.files import atomic_write, ensure_folder
 from photostyle.matching import Moments
 from photostyle.networks import WCT2, WaveEncoder
 from photostyle.training import data, losses, photorealism
 from photostyle.training.config import TrainConfig
 from photostyle.training.teachers import make_teacher
-from photostyle.weights import read_model
+from photostyle.weights.files import one_line
 
 log = logging.getLogger(__name__)
+
+CALIBRATION_CROPS = 64  # to whiten the first layer and to standardize the teacher's features
+
+# What torch.load and load_state_dict raise on files that are damaged or no checkpoint of this trainer.
+_DAMAGE = (pickle.UnpicklingError, OSError, EOFError, RuntimeError, ValueError, TypeError, LookupError, AttributeError)
 
 
 @torch.no_grad()
@@ -66,14 +74,14 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.model = WCT2(config.model).to(device)
         self.training, self.held = data.split(data.load_photos(config.photos) if photos is None else photos)
-        calibration = data.random_crops(self.training, 64, 128, data.step_generator(config.seed, -1)).to(device)
-        if config.init:
-            self.model.load_state_dict(read_model(config.init).state_dict())
-        else:
-            whiten_first_layer(self.model.encoder, calibration)
+        generator = data.step_generator(config.seed, -1)
+        calibration = data.random_crops(self.training, CALIBRATION_CROPS, 128, generator).to(device)
+        whiten_first_layer(self.model.encoder, calibration)
         teacher = make_teacher(config.teacher, config.teacher_path, device)
         self.targets = losses.Targets(teacher, calibration)
         self.projections = losses.Projections(config.model.widths, teacher.channels).to(device)
+        if config.init:
+            self._load(config.init, ("model", "projections"))
         first = [*self.model.encoder.conv0.parameters(), *self.model.encoder.conv1_1.parameters()]
         fast = [*first, *self.projections.parameters()]
         slow = [p for p in self.model.parameters() if all(p is not other for other in fast)]
@@ -83,10 +91,11 @@ class Trainer:
             [{"params": slow}, {"params": fast}], lr=config.learning_rate, weight_decay=config.weight_decay
         )
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, rates, total_steps=config.steps, pct_start=min(0.5, max(0.1, 2 / config.steps))
+            self.optimizer, rates, total_steps=config.steps, pct_start=min(0.9, max(0.1, 2 / config.steps))
         )
         self.step = 0
-        out.mkdir(parents=True, exist_ok=True)
+        self.stopping = False
+        ensure_folder(out)
 
     @property
     def checkpoint(self) -> Path:
@@ -94,7 +103,7 @@ class Trainer:
         return self.out / "checkpoint.pt"
 
     def save(self) -> None:
-        """Write the whole state, atomically."""
+        """Write the whole state, atomically. Raises OutputError if that fails."""
         state = {
             "step": self.step,
             "config": repr(asdict(self.config)),
@@ -103,21 +112,24 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
         }
-        partial = self.checkpoint.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(self.checkpoint)
+        with atomic_write(self.checkpoint, overwrite=True) as partial:
+            torch.save(state, partial)
 
     def resume(self) -> None:
         """Continue from the checkpoint. Raises WeightsError if it is missing, damaged or of another configuration."""
-        try:
-            state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
-        except (OSError, RuntimeError, EOFError) as error:
-            raise WeightsError(f"{self.checkpoint}: cannot resume ({error})") from error
-        if state["config"] != repr(asdict(self.config)):
-            raise WeightsError(f"{self.checkpoint}: belongs to another configuration; train into another folder")
+        state = self._load(self.checkpoint, ("model", "projections", "optimizer", "schedule"), same_run=True)
         self.step = state["step"]
-        for name in ("model", "projections", "optimizer", "schedule"):
-            getattr(self, name).load_state_dict(state[name])
+
+    def _load(self, checkpoint: Path, parts: Sequence[str], *, same_run: bool = False) -> dict[str, Any]:
+        try:
+            state: dict[str, Any] = torch.load(checkpoint, map_location=self.device, weights_only=True)
+            if same_run and state["config"] != repr(asdict(self.config)):
+                raise WeightsError(f"{checkpoint}: belongs to another configuration; train into another folder")
+            for name in parts:
+                getattr(self, name).load_state_dict(state[name])
+            return state
+        except _DAMAGE as error:
+            raise WeightsError(f"{checkpoint}: missing, damaged or of another network ({one_line(error)})") from error
 
     def batch(self, step: int) -> Batch:
         """The crops of a step. The same for the same seed and step."""
@@ -196,17 +208,35 @@ class Trainer:
             errors.append(losses.distillation_loss(self.projections(features), self.targets(image)))
         return {"psnr": float(torch.cat(scores).mean()), "held_distillation": float(torch.stack(errors).mean())}
 
+    def stop(self) -> None:
+        """Let `run` end after the step that it is in, with a checkpoint."""
+        self.stopping = True
+
+    def _forget_later_rows(self, log_file: Path) -> None:
+        # An interrupted run may have logged steps past its last checkpoint, which are about to be done again.
+        with log_file.open(newline="") as file:
+            header, *rows = list(csv.reader(file)) or [[]]
+        kept = [row for row in rows if row and row[0].isdigit() and int(row[0]) <= self.step]
+        if len(kept) < len(rows):
+            with atomic_write(log_file, overwrite=True) as partial, partial.open("w", newline="") as file:
+                csv.writer(file).writerows([header, *kept])
+
     def run(self, progress: Callable[[int, dict[str, float]], None] | None = None, until: float | None = None) -> None:
-        """Train to the last step, or until `time.monotonic()` passes `until`; checkpoints and log on the way."""
+        """Train to the last step, or until `time.monotonic()` passes `until`; checkpoints and log on the way.
+
+        The log's ``seconds`` count from the start of this call.
+        """
         columns = ["step", "seconds", "loss", "distillation", "mse", "l1", "residual", "flat", "style", "truth"]
         columns += ["psnr", "held_distillation"]
         started, c = time.monotonic(), self.config
+        if (self.out / "log.csv").exists():
+            self._forget_later_rows(self.out / "log.csv")
         with ThreadPoolExecutor(1) as pool, (self.out / "log.csv").open("a", newline="") as file:
             writer = csv.DictWriter(file, columns)
             if file.tell() == 0:
                 writer.writeheader()
             upcoming = pool.submit(self.batch, self.step)
-            while self.step < c.steps and (until is None or time.monotonic() < until):
+            while not self.stopping and self.step < c.steps and (until is None or time.monotonic() < until):
                 batch = upcoming.result().to(self.device)
                 upcoming = pool.submit(self.batch, self.step + 1)
                 terms = self.losses(batch, self.step)

@@ -42,10 +42,17 @@ class PcaTeacher(nn.Module):
     def __init__(self, path: Path) -> None:
         super().__init__()
         try:
-            tensors = load_file(path)
+            tensors, inputs = load_file(path), 3
             for name in ("enc.0.0", *(n for level in self._LAYERS for n in level if n != "pool")):
-                for part in ("kernel", "bias"):
-                    self.register_buffer(f"{name}.{part}".replace(".", "_"), tensors[f"{name}.{part}"].float())
+                kernel, bias = tensors[f"{name}.kernel"].float(), tensors[f"{name}.bias"].float()
+                side = 1 if name == "enc.0.0" else 3
+                if bias.dim() != 1 or kernel.shape != (len(bias), inputs, side, side):
+                    raise WeightsError(
+                        f"{path}: {name} has a kernel of shape {tuple(kernel.shape)}, which does not fit"
+                    )
+                self.register_buffer(f"{name}.kernel".replace(".", "_"), kernel)
+                self.register_buffer(f"{name}.bias".replace(".", "_"), bias)
+                inputs = len(bias)
         except (OSError, SafetensorError, KeyError) as error:
             raise WeightsError(f"{path}: not a PCA-distilled VGG-19 encoder ({error})") from error
         last = [self.get_buffer(f"{level[-1]}.bias".replace(".", "_")).numel() for level in self._LAYERS]
