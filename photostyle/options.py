@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -35,6 +36,8 @@ class FitOptions:
     unmatched: Unmatched = "whole"
 
     def __post_init__(self) -> None:
+        if isinstance(self.at, str):
+            raise ParameterError(f"at is the string {self.at!r}; it must be a tuple of stages, such as ('encoder',)")
         unknown = [stage for stage in self.at if stage not in STAGES]
         if unknown or not self.at:
             raise ParameterError(f"at is {','.join(self.at)!r}; it must be one or more of {', '.join(STAGES)}")
@@ -42,8 +45,8 @@ class FitOptions:
             raise ParameterError(f"matching is {self.matching!r}; it must be one of {', '.join(MATCHINGS)}")
         if self.unmatched not in get_args(Unmatched):
             raise ParameterError(f"unmatched is {self.unmatched!r}; it must be 'whole' or 'keep'")
-        if self.regularization is not None and not self.regularization >= 0:
-            raise ParameterError(f"regularization is {self.regularization}; it must be 0 or more")
+        if self.regularization is not None and not 0 <= self.regularization < math.inf:
+            raise ParameterError(f"regularization is {self.regularization}; it must be 0 or more, and finite")
         check_strength(self.strength)
         object.__setattr__(self, "at", tuple(stage for stage in STAGES if stage in self.at))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from photostyle.errors import ParameterError, TransferMismatchError, WeightsError
@@ -48,7 +48,7 @@ def save_transfer(transfer: Transfer, path: Path, *, overwrite: bool = False) ->
         "options": json.dumps(asdict(transfer.options)),
     }
     with atomic_write(path, overwrite=overwrite) as partial:
-        save_file(tensors, partial, metadata=metadata)
+        partial.write_bytes(save(tensors, metadata=metadata))
 
 
 def read_metadata(path: Path) -> dict[str, str]:

@@ -75,7 +75,8 @@ def photo(
     from photostyle.presets import SUFFIX, save_transfer
     from photostyle.weights import load_model
 
-    outputs = output_paths(contents, out)
+    keep = [path for path in (style, content_mask, style_mask) if path]
+    outputs = output_paths(contents, out, keep=keep)
     if save_style:
         check_output(save_style, overwrite=overwrite, extensions=(SUFFIX,))
     network = load_model(model, unpool=unpool.value if unpool else None, device=resolve(device.value))
@@ -132,7 +133,7 @@ def apply(
             raise
         raise WeightsError(f"{style_file}: {error}; if it was fitted with a model of your own, give --model") from error
     transfer = load_transfer(style_file, network)
-    outputs = output_paths(contents, out)
+    outputs = output_paths(contents, out, keep=[content_mask] if content_mask else [])
 
     def work(content: Path, output: Path) -> None:
         apply_file(transfer, content, output, mask=content_mask, strength=strength, side=size, overwrite=overwrite)

@@ -106,17 +106,18 @@ def ensure_folder(folder: StrPath) -> None:
         raise OutputError(f"{folder}: cannot create this folder ({describe(error)}); choose another one") from error
 
 
-def output_paths(inputs: Sequence[Path], out: Path) -> list[Path]:
+def output_paths(inputs: Sequence[Path], out: Path, *, keep: Sequence[Path] = ()) -> list[Path]:
     """Return the output path of each input, in order; touches nothing on disk.
 
     One input and an `out` with a photo extension that is no existing folder: `out` itself. Otherwise `out` is a
     folder, existing or (without a suffix) to be made with `ensure_folder`, and every output takes the name of its
-    input, with .png in place of an extension that cannot be written.
+    input, with .png in place of an extension that cannot be written. `keep` names further files, such as the style
+    photo and masks, that no output may replace.
 
     Raises:
         ParameterError: there are no inputs.
         OutputError: several inputs but `out` names a photo, `out` has an unknown extension or is an existing file
-            where a folder is needed, two inputs would share an output, or an output is one of the inputs.
+            where a folder is needed, two inputs would share an output, or an output is one of the inputs or of `keep`.
     """
     if not inputs:
         raise ParameterError("no input photos given; name at least one")
@@ -133,18 +134,20 @@ def output_paths(inputs: Sequence[Path], out: Path) -> list[Path]:
             f"{out}: cannot write files with extension {out.suffix!r}; use one of "
             f"{', '.join(OUTPUT_EXTENSIONS)}, or name a folder"
         )
-    _check_distinct(inputs, outputs)
+    _check_distinct(inputs, outputs, keep)
     return outputs
 
 
 def _writable_name(source: Path) -> str:
+    if not source.name:
+        raise OutputError(f"{source}: is a folder; give the paths of photos")
     if source.suffix.lower() in OUTPUT_EXTENSIONS:
         return source.name
     return source.with_suffix(_FALLBACK_EXTENSION).name
 
 
-def _check_distinct(inputs: Sequence[Path], outputs: Sequence[Path]) -> None:
-    sources = {_identity(source) for source in inputs}
+def _check_distinct(inputs: Sequence[Path], outputs: Sequence[Path], keep: Sequence[Path]) -> None:
+    sources = {_identity(source) for source in (*inputs, *keep)}
     taken: dict[str, Path] = {}
     for source, output in zip(inputs, outputs, strict=True):
         if _identity(output) in sources:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,13 +160,14 @@ def write_photo(
         options |= _metadata(target, name, like, (image.height, image.width))
     with atomic_write(target, overwrite=overwrite) as temporary:
         try:
-            image.save(temporary, format=name, **options)
-        except OSError:
-            raise
+            # Encoded in memory: Pillow's encoders overlook a disk that fills up while they write.
+            encoded = io.BytesIO()
+            image.save(encoded, format=name, **options)
         except DAMAGE as error:
             raise OutputError(
                 f"{target}: cannot be encoded as {name} ({describe(error)}); write .png instead"
             ) from error
+        temporary.write_bytes(encoded.getbuffer())
 
 
 def _options(name: str, quality: int) -> dict[str, Any]:
