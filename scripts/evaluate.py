@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from photostyle.fitting import stylize
+from photostyle.io.images import write_photo
 from photostyle.options import FitOptions
 from photostyle.training.losses import psnr
 from photostyle.weights import load_model
@@ -28,6 +30,17 @@ MEASURES = ("content_edges", "affine_residual", "flat_variation", "style_feature
 def mean(rows: list[dict[str, float]], name: str) -> float:
     values = [row[name] for row in rows if not math.isnan(row.get(name, math.nan))]
     return sum(values) / len(values) if values else math.nan
+
+
+def panel(pixels: Any, height: int = 180, width: int = 270) -> Any:
+    """An image (H, W, 3) fitted into a white panel."""
+    image = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+    scale = min(height / image.shape[2], width / image.shape[3])
+    size = (round(image.shape[2] * scale), round(image.shape[3] * scale))
+    small = F.interpolate(image, size=size, mode="bilinear", antialias=True)[0].permute(1, 2, 0).numpy()
+    sheet = np.ones((height + 4, width + 4, 3), np.float32)
+    sheet[2 : 2 + size[0], 2 : 2 + size[1]] = small
+    return sheet
 
 
 def main() -> int:
@@ -44,6 +57,8 @@ def main() -> int:
     parser.add_argument("--unmatched", default="whole")
     parser.add_argument("--only", type=int, nargs="*", help="numbers of the pairs")
     parser.add_argument("--json", type=Path, help="write every pair's figures here")
+    parser.add_argument("--baselines", type=Path, help="JSON of other methods' figures, to print beside")
+    parser.add_argument("--sheet", type=Path, help="write content, style and output of every pair on one sheet")
     parser.add_argument("--save", type=Path, help="write every output here as PNG")
     arguments = parser.parse_args()
 
@@ -57,6 +72,7 @@ def main() -> int:
         arguments.unmatched,
     )  # fmt: skip
     results: dict[int, dict[str, float]] = {}
+    strips: list[Any] = []
     for number in arguments.only or pairs.numbers(arguments.pairs):
         content, style, content_labels, style_labels = pairs.pair(arguments.pairs, number)
         images = [torch.from_numpy(x).permute(2, 0, 1) for x in (content, style)]
@@ -71,12 +87,22 @@ def main() -> int:
             row["psnr"] = float(psnr(model(images[0][None]).clamp(0, 1), images[0][None]))
         results[number] = row
         if arguments.save:
-            from photostyle.io.images import write_photo
-
             arguments.save.mkdir(parents=True, exist_ok=True)
             write_photo(arguments.save / f"{number}.png", pixels, overwrite=True)
-    rows = list(results.values())
-    print("  ".join(f"{name} {mean(rows, name):.3f}" for name in (*MEASURES, "psnr")), f"  ({len(rows)} pairs)")
+        if arguments.sheet:
+            strips.append(np.concatenate([panel(image) for image in (content, style, pixels)], 1))
+    rows = {"this": list(results.values())}
+    if arguments.baselines:
+        figures = json.loads(arguments.baselines.read_text())
+        rows |= {name: [row[str(n)] for n in results if str(n) in row] for name, row in figures.items()}
+    print(f"{len(results)} pairs".ljust(14), *(f"{name:>16}" for name in (*MEASURES, "psnr")))
+    for name, group in rows.items():
+        print(name.ljust(14), *(f"{mean(group, measure):16.3f}" for measure in (*MEASURES, "psnr")))
+    if arguments.sheet:
+        half = (len(strips) + 1) // 2
+        strips += [np.ones_like(strips[0])] * (2 * half - len(strips))
+        columns = [np.concatenate(strips[i * half : (i + 1) * half], 0) for i in range(2)]
+        write_photo(arguments.sheet, np.concatenate(columns, 1), overwrite=True)
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1))
     return 0

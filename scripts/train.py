@@ -10,6 +10,7 @@ import logging
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import get_args
@@ -18,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from photostyle.device import DeviceName, resolve
 from photostyle.errors import OutputError, ParameterError, PhotostyleError
+from photostyle.networks import macs_per_pixel
 from photostyle.training.config import TrainConfig
 from photostyle.training.loop import Trainer
 from photostyle.weights import save_model
@@ -47,6 +49,7 @@ def main() -> int:
     parser.add_argument("config", type=Path, help="TOML file of TrainConfig's fields")
     parser.add_argument("--out", type=Path, required=True, help="folder for log.csv and checkpoint.pt")
     parser.add_argument("--weights", type=Path, help="write the trained model here (safetensors, half precision)")
+    parser.add_argument("--regularization", type=float, help="default to store with them, if not the one trained with")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a field, TOML syntax")
     parser.add_argument("--device", choices=get_args(DeviceName), default="auto")
     parser.add_argument("--minutes", type=float, help="stop after this long, with a checkpoint")
@@ -83,7 +86,15 @@ def main() -> int:
             if trainer.step < trainer.config.steps:
                 bar.console.print(f"stopped at step {trainer.step}; continue with --resume")
         if arguments.weights:
-            save_model(trainer.model, arguments.weights, half=True, overwrite=True, extra={"steps": str(trainer.step)})
+            model = trainer.model
+            if arguments.regularization is not None:
+                model.config = replace(model.config, regularization=arguments.regularization)
+            about = {
+                "licence": "MIT",
+                "steps": str(trainer.step),
+                "description": f"{model.config.unpool} WCT2, {macs_per_pixel(model.config):,.0f} MAC a pixel",
+            }
+            save_model(model, arguments.weights, half=True, overwrite=True, extra=about)
     except (PhotostyleError, OSError) as error:
         print(f"train: {error}", file=sys.stderr)
         return 1
