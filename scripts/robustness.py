@@ -4,8 +4,8 @@ Known truth: two overlapping crops of one held-out photo under two random grades
 the first must give the first under the second grade. PSNR to that, beside doing nothing and a Monge-Kantorovich map of
 the pixels' colours.
 
-Noise gain: how much Gaussian noise of 2/255 in a photo's flat patches (local deviation under 1.5/255) grows, in the look
-of another held-out photo at full strength: deviation of the output's change over that of the noise, in luma.
+Noise gain: how much Gaussian noise of 2/255 in a photo's flat patches (local deviation under 1.5/255) grows in the look
+of another held-out photo, at full strength: deviation of the output's change over that of the noise, in luma.
 """
 
 from __future__ import annotations
