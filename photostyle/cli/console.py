@@ -17,7 +17,9 @@ FAILED, INTERRUPTED = 1, 130
 
 # No markup and no emoji: a file may be called "[b].jpg" or ":car:.jpg".
 stderr = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
-stdout = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+# A pipe has no width to wrap to: tables keep their rows on one line.
+_width = None if sys.stdout.isatty() else 200
+stdout = Console(soft_wrap=True, highlight=False, markup=False, emoji=False, width=_width)
 
 
 class _OneLine(logging.Handler):

@@ -23,12 +23,11 @@ def list_() -> None:
     table = Table(box=None, pad_edge=False)
     for title in ("name", "where", "unpool", "widths", "size", "licence", "note"):
         table.add_column(title, overflow="fold")
-    width = None if console.stdout.is_terminal else 200  # a pipe has no width to wrap to
     for info in list_models():
         widths = ",".join(map(str, info.widths)) if info.widths else ""
         size = f"{info.size / 2**20:.1f} MiB"
         table.add_row(info.name, info.where, info.unpool or "", widths, size, info.licence or "", info.note)
-    console.stdout.print(table, width=width)
+    console.stdout.print(table)
 
 
 @app.command("import")
