@@ -129,7 +129,7 @@ def mix(parts: Sequence[Moments], weights: Sequence[float]) -> Moments:
 
 
 def affine_map(
-    content: Moments, style: Moments, matching: Matching = "monge", regularization: float = 1.0
+    content: Moments, style: Moments, matching: Matching = "wct", regularization: float = 1.0
 ) -> AffineMap:
     """The map that takes features with `content`'s moments to `style`'s.
 

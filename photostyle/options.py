@@ -30,7 +30,7 @@ class FitOptions:
     """
 
     at: tuple[Stage, ...] = ("encoder",)
-    matching: Matching = "monge"
+    matching: Matching = "wct"
     strength: float = 1.0
     regularization: float | None = None
     unmatched: Unmatched = "whole"
