@@ -128,9 +128,7 @@ def mix(parts: Sequence[Moments], weights: Sequence[float]) -> Moments:
     return Moments(mean, covariance, sum(part.weight for part in parts))
 
 
-def affine_map(
-    content: Moments, style: Moments, matching: Matching = "wct", regularization: float = 1.0
-) -> AffineMap:
+def affine_map(content: Moments, style: Moments, matching: Matching = "wct", regularization: float = 1.0) -> AffineMap:
     """The map that takes features with `content`'s moments to `style`'s.
 
     Args:
