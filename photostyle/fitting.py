@@ -53,7 +53,6 @@ def fit(
     return _fit(model, content, style, content_regions, style_regions, style_weights, options or FitOptions())[0]
 
 
-@torch.no_grad()
 def stylize(
     model: WCT2,
     content: Tensor,
@@ -65,10 +64,18 @@ def stylize(
     options: FitOptions | None = None,
 ) -> Tensor:
     """Fit and apply in one progressive pass; arguments as `fit`, result as `Transfer.apply`."""
-    _, outputs = _fit(model, content, style, content_regions, style_regions, style_weights, options or FitOptions())
-    return outputs[0].reshape(content.shape)
+    return fit_and_apply(
+        model,
+        content,
+        style,
+        content_regions=content_regions,
+        style_regions=style_regions,
+        style_weights=style_weights,
+        options=options,
+    )[1]
 
 
+@torch.no_grad()
 def fit_and_apply(
     model: WCT2,
     content: Tensor,
@@ -80,10 +87,8 @@ def fit_and_apply(
     options: FitOptions | None = None,
 ) -> tuple[Transfer, Tensor]:
     """`fit` and `stylize` at the cost of one."""
-    with torch.no_grad():
-        transfer, outputs = _fit(
-            model, content, style, content_regions, style_regions, style_weights, options or FitOptions()
-        )
+    chosen = options or FitOptions()
+    transfer, outputs = _fit(model, content, style, content_regions, style_regions, style_weights, chosen)
     return transfer, outputs[0].reshape(content.shape)
 
 

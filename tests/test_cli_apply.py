@@ -8,7 +8,6 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from tests.cli_util import (
-    CommandLine,
     contents,
     read,
     save_colourful_model,
@@ -19,11 +18,6 @@ from tests.cli_util import (
 )
 
 RED, BLUE, GREEN = (255, 0, 0), (0, 0, 255), (0, 255, 0)
-
-
-@pytest.fixture
-def cli(monkeypatch, capfd):
-    return CommandLine(monkeypatch, capfd)
 
 
 @pytest.fixture

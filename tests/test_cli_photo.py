@@ -11,7 +11,6 @@ from photostyle.jobs.photo import read_image
 from photostyle.presets import load_transfer
 from photostyle.weights import read_model
 from tests.cli_util import (
-    CommandLine,
     contents,
     pixels,
     plain,
@@ -24,11 +23,6 @@ from tests.cli_util import (
 )
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
-
-
-@pytest.fixture
-def cli(monkeypatch, capfd):
-    return CommandLine(monkeypatch, capfd)
 
 
 @pytest.fixture

@@ -9,26 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.cli_util import CommandLine, photo_arguments, photo_scene, save_picture
+from tests.cli_util import save_picture
 
 PROC = Path("/proc/self")
 needs_proc = pytest.mark.skipif(not PROC.is_dir(), reason="no /proc here")
-
-
-@pytest.fixture
-def cli(monkeypatch, capfd):
-    return CommandLine(monkeypatch, capfd)
-
-
-@pytest.fixture
-def scene(tmp_path):
-    return photo_scene(tmp_path)
-
-
-@pytest.fixture
-def refuses(cli, scene):
-    """``refuses(option, value, …, content=…, style=…, out=…)``: the line with which the run is refused."""
-    return lambda *extra, **names: cli.refuses(scene, "photo", *photo_arguments(scene, *extra, **names))
 
 
 def bomb(path):

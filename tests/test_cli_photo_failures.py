@@ -7,23 +7,7 @@ import pytest
 from PIL import Image
 
 from photostyle.errors import NumericalError
-from tests.cli_util import CommandLine, contents, photo_arguments, photo_scene, pixels, save_picture, subprocess_cli
-
-
-@pytest.fixture
-def cli(monkeypatch, capfd):
-    return CommandLine(monkeypatch, capfd)
-
-
-@pytest.fixture
-def scene(tmp_path):
-    return photo_scene(tmp_path)
-
-
-@pytest.fixture
-def refuses(cli, scene):
-    """``refuses(option, value, …, content=…, style=…, out=…)``: the line with which the run is refused."""
-    return lambda *extra, **names: cli.refuses(scene, "photo", *photo_arguments(scene, *extra, **names))
+from tests.cli_util import contents, photo_arguments, pixels, save_picture, subprocess_cli
 
 
 def test_features_that_overflow_name_the_photo(scene, refuses, monkeypatch):

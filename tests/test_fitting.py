@@ -9,7 +9,7 @@ from photostyle.matching import moments
 from photostyle.options import MATCHINGS, FitOptions
 from photostyle.regions import WHOLE, Regions
 from photostyle.transfer import run
-from tests.util import halves, picture, tiny_model
+from tests.util import copying_model, halves, picture, tiny_model
 
 CONTENT, STYLE = picture(40, 56, 1), picture(48, 32, 2) ** 2
 STAGES = [("encoder",), ("decoder",), ("skip",), ("encoder", "decoder", "skip"), ("decoder", "skip")]
@@ -69,13 +69,7 @@ def test_output_has_the_inputs_size(height, width, unpool, labelled):
 
 def test_padding_is_undone_exactly():
     # With a network that only copies (strength 0, identity layers) an odd size must come back to the last pixel.
-    model = tiny_model("sum", widths=(3, 3, 3, 3))
-    for name, layer in [*model.encoder.named_children(), *model.decoder.named_children()]:
-        layer.weight.zero_()
-        layer.bias.zero_()
-        centre = 0 if name == "conv0" else 1
-        for channel in range(3):
-            layer.weight[channel, channel, centre, centre] = 1
+    model = copying_model()
     for size in ((17, 23), (16, 31), (33, 16)):
         content = picture(*size)
         assert (stylize(model, content, STYLE, options=options(strength=0.0)) - content).abs().max() < 1e-6

@@ -19,6 +19,18 @@ def tiny_model(unpool: str = "cat5", seed: int = 0, widths: Sequence[int] = (6, 
     return WCT2(config).eval().requires_grad_(False)
 
 
+def copying_model() -> WCT2:
+    """A ``sum`` network whose convolutions pass three channels on: only pooling and unpooling are left."""
+    model = tiny_model("sum", widths=(3, 3, 3, 3))
+    for name, layer in [*model.encoder.named_children(), *model.decoder.named_children()]:
+        layer.weight.zero_()
+        layer.bias.zero_()
+        centre = 0 if name == "conv0" else 1
+        for channel in range(3):
+            layer.weight[channel, channel, centre, centre] = 1
+    return model
+
+
 def picture(height: int, width: int, seed: int = 0) -> Tensor:
     """A smooth colourful image (3, H, W) in [0, 1] with some texture; no two seeds alike."""
     generator = torch.Generator().manual_seed(seed)
