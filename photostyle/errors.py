@@ -14,6 +14,10 @@ class ImageReadError(PhotostyleError):
     """A photo or mask cannot be read: missing, empty, truncated, not an image, or dangerously large."""
 
 
+class VideoReadError(PhotostyleError):
+    """A clip cannot be read: missing, not a video, without a frame, or of a kind that is not handled (HDR)."""
+
+
 class ImageSizeError(PhotostyleError):
     """An image is smaller than the networks can work on (16 pixels a side)."""
 

@@ -1,4 +1,4 @@
-"""Fitting: the only place that measures statistics.
+"""Fitting: statistics measured and mapped, site by site.
 
 `fit` walks the network once, level by level; at each site it measures the content's features *as transformed so far*,
 builds one affine map a region towards the style's features there, and applies it before going on (the progressive
@@ -7,22 +7,18 @@ stylization of WCT2, section 3.3). `stylize` keeps the image that falls out of t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from photostyle import matching
-from photostyle.errors import MaskError, ParameterError
-from photostyle.matching import Moments
+from photostyle import measuring
+from photostyle.measuring import Images, Job, Measured, RegionMaps
 from photostyle.networks import WCT2
 from photostyle.options import FitOptions
-from photostyle.regions import WHOLE, Regions, common
-from photostyle.transfer import SiteMap, Transfer, as_batch, as_regions, map_features, pad, run, walk
-
-Images = Tensor | Sequence[Tensor]
-RegionMaps = Regions | Tensor | Sequence[Regions | Tensor] | None
+from photostyle.regions import Regions
+from photostyle.sources import Sources
+from photostyle.transfer import SiteMap, Transfer, as_batch, finished, map_features, pad, run, walk
 
 
 @torch.no_grad()
@@ -34,6 +30,7 @@ def fit(
     content_regions: RegionMaps = None,
     style_regions: RegionMaps = None,
     style_weights: Sequence[float] | None = None,
+    sources: Sources | None = None,
     options: FitOptions | None = None,
 ) -> Transfer:
     """Fit a style to one photo, or one look to several.
@@ -45,12 +42,16 @@ def fit(
         content_regions: regions (or hard label map) of each content image; give both sides' or neither's.
         style_regions: the same for each style image.
         style_weights: share of each style in the mix; equal if None.
+        sources: which style regions each content region takes, by the content region's name, ``*`` for what no other
+            region claims (`photostyle.labels.match` finds them). None is the published rule: regions of one name on
+            both sides, and between the whole photos elsewhere unless ``unmatched="keep"``.
         options: see `FitOptions`.
 
     Raises:
         ImageSizeError, MaskError, NumericalError, ParameterError: the input does not fit.
     """
-    return _fit(model, content, style, content_regions, style_regions, style_weights, options or FitOptions())[0]
+    chosen = options or FitOptions()
+    return _fit(model, content, style, content_regions, style_regions, style_weights, sources, chosen)[0]
 
 
 def stylize(
@@ -61,6 +62,7 @@ def stylize(
     content_regions: Regions | Tensor | None = None,
     style_regions: RegionMaps = None,
     style_weights: Sequence[float] | None = None,
+    sources: Sources | None = None,
     options: FitOptions | None = None,
 ) -> Tensor:
     """Fit and apply in one progressive pass; arguments as `fit`, result as `Transfer.apply`."""
@@ -71,6 +73,7 @@ def stylize(
         content_regions=content_regions,
         style_regions=style_regions,
         style_weights=style_weights,
+        sources=sources,
         options=options,
     )[1]
 
@@ -84,11 +87,12 @@ def fit_and_apply(
     content_regions: Regions | Tensor | None = None,
     style_regions: RegionMaps = None,
     style_weights: Sequence[float] | None = None,
+    sources: Sources | None = None,
     options: FitOptions | None = None,
 ) -> tuple[Transfer, Tensor]:
     """`fit` and `stylize` at the cost of one."""
     chosen = options or FitOptions()
-    transfer, outputs = _fit(model, content, style, content_regions, style_regions, style_weights, chosen)
+    transfer, outputs = _fit(model, content, style, content_regions, style_regions, style_weights, sources, chosen)
     return transfer, outputs[0].reshape(content.shape)
 
 
@@ -99,117 +103,40 @@ def _fit(
     content_regions: RegionMaps,
     style_regions: RegionMaps,
     style_weights: Sequence[float] | None,
+    sources: Sources | None,
     options: FitOptions,
 ) -> tuple[Transfer, list[Tensor]]:
-    contents, styles = _as_list(content), _as_list(style)
-    region_c, region_s = _region_list(content_regions, contents), _region_list(style_regions, styles)
-    if (region_c is None) != (region_s is None):
-        raise MaskError("regions were given for one side only: give those of the content and of the style, or neither")
-    names = common(region_c, region_s) if region_c and region_s else []
-    if region_c and not names:
-        raise MaskError(
-            "content and style regions have no label in common that covers more than 10 pixels in both: "
-            "give the same label to what shall match"
-        )
-    if options.regularization is None:
-        options = replace(options, regularization=model.config.regularization)
-    weights = [1.0] * len(styles) if style_weights is None else list(style_weights)
-    if len(weights) != len(styles):
-        raise ParameterError(f"{len(styles)} styles but {len(weights)} style weights: give one a style")
-    with_whole = not names or options.unmatched == "whole"
-    prepared_c = [pad(image, r.select(names) if r else None) for image, r in _zip(contents, region_c)]
-    prepared_s = [pad(image, r.select(names) if r else None) for image, r in _zip(styles, region_s)]
-
-    style_moments = [_style_pass(model, image, r, options.at, with_whole) for (image, r), _ in prepared_s]
+    job = measuring.job(model, content, style, content_regions, style_regions, style_weights, options, sources)
+    prepared_c = [pad(as_batch(image), regions) for image, regions in job.contents]
+    prepared_s = [pad(as_batch(image), regions) for image, regions in job.styles]
+    styles = [_style_pass(model, image, regions, job) for (image, regions), _ in prepared_s]
     maps: dict[str, dict[str, SiteMap]] = {}
-    walkers = [walk(model, image, options.at) for (image, _), _ in prepared_c]
+    walkers = [walk(model, image, job.options.at) for (image, _), _ in prepared_c]
     outputs: list[Tensor] = []
     # All content images reach a site before any goes on: what lies behind it depends on the map that they share.
     states = [next(walker) for walker in walkers]
     while not outputs:
         name = states[0][0]
-        features = [state[1] for state in states]
-        regions = [r for (_, r), _ in prepared_c]
-        maps[name] = _site_maps(features, regions, [m[name] for m in style_moments], weights, options, with_whole)
-        mapped = [map_features(x, maps[name], r, options.strength) for x, r in zip(features, regions, strict=True)]
+        pairs = [(state[1], regions) for state, ((_, regions), _) in zip(states, prepared_c, strict=True)]
+        contents = [measuring.measure(features, regions, job.with_whole) for features, regions in pairs]
+        maps[name] = measuring.site_maps(contents, [style[name] for style in styles], job)
         states = []
-        for walker, x, (_, undo) in zip(walkers, mapped, prepared_c, strict=True):
+        for walker, (features, regions), ((image, _), undo) in zip(walkers, pairs, prepared_c, strict=True):
+            mapped = map_features(features, maps[name], regions, job.options.strength, job.options.strengths)
             try:
-                states.append(walker.send(x))
+                states.append(walker.send(mapped))
             except StopIteration as end:
-                outputs.append(undo(end.value))
-    return Transfer(model, options, maps), outputs
+                outputs.append(undo(finished(image, end.value, job.options)))
+    return Transfer(model, job.options, maps), outputs
 
 
-def _style_pass(
-    model: WCT2, image: Tensor, regions: Regions | None, at: Sequence[str], with_whole: bool
-) -> dict[str, dict[str, Moments]]:
-    """Moments of a style image at every site and region, from one untransformed pass."""
-    found: dict[str, dict[str, Moments]] = {}
+def _style_pass(model: WCT2, image: Tensor, regions: Regions | None, job: Job) -> dict[str, dict[str, Measured]]:
+    """What is measured of a style image at every site and region, from one untransformed pass."""
+    found: dict[str, dict[str, Measured]] = {}
 
     def record(name: str, features: Tensor) -> Tensor:
-        found[name] = {k: m for k, (m, _, _) in _measure(features, regions, with_whole).items()}
+        found[name] = measuring.measure(features, regions, job.with_whole)
         return features
 
-    run(model, image, at, record)
+    run(model, image, job.options.at, record)
     return found
-
-
-Measured = dict[str, tuple[Moments, float, float]]  # region to moments, least and greatest feature
-
-
-def _measure(features: Tensor, regions: Regions | None, with_whole: bool) -> Measured:
-    flat = features.transpose(0, 1).flatten(1)
-    measured: Measured = {}
-    if with_whole:
-        measured[WHOLE] = (matching.moments(flat), float(flat.min()), float(flat.max()))
-    for name, weight in (regions.at((features.shape[-2], features.shape[-1])) if regions else {}).items():
-        inside = weight.flatten() > 0
-        if not inside.any():
-            continue  # a thin region can vanish at a coarse site; its pixels are then served like unmatched ones
-        x, w = flat[:, inside], weight.flatten()[inside]
-        core = x[:, w > 0.5] if bool((w > 0.5).any()) else x
-        measured[name] = (matching.moments(x, w), float(core.min()), float(core.max()))
-    return measured
-
-
-def _site_maps(
-    features: Sequence[Tensor],
-    regions: Sequence[Regions | None],
-    styles: Sequence[Mapping[str, Moments]],
-    style_weights: Sequence[float],
-    options: FitOptions,
-    with_whole: bool,
-) -> dict[str, SiteMap]:
-    measured = [_measure(x, r, with_whole) for x, r in zip(features, regions, strict=True)]
-    maps = {}
-    for name in dict.fromkeys(name for part in measured for name in part):
-        here = [part[name] for part in measured if name in part]
-        there = [(m[name], w) for m, w in zip(styles, style_weights, strict=True) if name in m and w > 0]
-        if not there:
-            continue
-        target = matching.mix([m for m, _ in there], [w for _, w in there])
-        source = matching.pool([m for m, _, _ in here])
-        affine = matching.affine_map(source, target, options.matching, options.regularization or 0.0)
-        maps[name] = SiteMap(affine, min(low for _, low, _ in here), max(high for _, _, high in here))
-    return maps
-
-
-def _as_list(images: Images) -> list[Tensor]:
-    batches = [as_batch(image) for image in ([images] if isinstance(images, Tensor) else images)]
-    if not batches:
-        raise ParameterError("no image given")
-    return batches
-
-
-def _region_list(regions: RegionMaps, images: Sequence[Tensor]) -> list[Regions] | None:
-    if regions is None:
-        return None
-    given = [regions] if isinstance(regions, (Regions, Tensor)) else list(regions)
-    if len(given) != len(images):
-        raise MaskError(f"{len(images)} images but {len(given)} region maps: give one an image")
-    return [r for r in (as_regions(r, image) for r, image in zip(given, images, strict=True)) if r is not None]
-
-
-def _zip(images: Sequence[Tensor], regions: Sequence[Regions] | None) -> list[tuple[Tensor, Regions | None]]:
-    return [(image, regions[i] if regions else None) for i, image in enumerate(images)]

@@ -128,6 +128,35 @@ def mix(parts: Sequence[Moments], weights: Sequence[float]) -> Moments:
     return Moments(mean, covariance, sum(part.weight for part in parts))
 
 
+def shrink(part: Moments, whole: Moments, count: float, k: float = 1.0) -> Moments:
+    """Moments of a small region drawn towards those of the whole photo that it lies in.
+
+    A mean is known from a few pixels, a (C, C) covariance only from many times C, so each has its own weight (in the
+    manner of Ledoit & Wolf 2004, with the whole photo's moments as the target):
+
+        μ = λ μ_part + (1 - λ) μ_whole,   λ = n / (n + k)
+        Σ = λ Σ_part + (1 - λ) Σ_whole,   λ = n / (n + k C)
+
+    Args:
+        part: moments of the region, C channels.
+        whole: moments of all pixels of the same photo.
+        count: n, the pixels to trust. Give the lesser count of a region and its counterpart to both, so that a region
+            that is tiny on either side takes the map between the whole photos.
+        k: 0 changes nothing.
+
+    Raises:
+        ParameterError: negative count or k.
+    """
+    if not (count >= 0 and k >= 0):
+        raise ParameterError(f"shrinking needs a count and k of 0 or more, got {count} and {k}")
+    if k == 0:
+        return part
+    mean, covariance = count / (count + k), count / (count + k * part.mean.numel())
+    return Moments(
+        torch.lerp(whole.mean, part.mean, mean), torch.lerp(whole.covariance, part.covariance, covariance), part.weight
+    )
+
+
 def affine_map(content: Moments, style: Moments, matching: Matching = "wct", regularization: float = 1.0) -> AffineMap:
     """The map that takes features with `content`'s moments to `style`'s.
 

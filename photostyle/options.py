@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from photostyle.errors import ParameterError
@@ -27,13 +28,21 @@ class FitOptions:
         regularization: ε of the covariances; None takes the model's own (``model.config.regularization``).
         unmatched: what becomes of pixels whose region the style lacks. ``whole``: they take the map between the two
             whole photos. ``keep``: they keep their features, as in the published program.
+        strengths: region name to a strength of its own, in place of `strength`; 0 keeps the region as it is.
+        shrinkage: k ≥ 0 of `photostyle.matching.shrink`: how far the statistics of small regions are drawn towards
+            the whole photo's. No effect with ``unmatched="keep"``, which measures no whole photo; 0 switches it off.
+        finish: project the result onto locally affine maps of the photo's colours (`photostyle.finish`): takes off
+            rims, blotches and noise at little cost in style. Off, the result is the network's own.
     """
 
-    at: tuple[Stage, ...] = ("encoder",)
-    matching: Matching = "wct"
+    at: tuple[Stage, ...] = ("encoder", "decoder")
+    matching: Matching = "monge"
     strength: float = 1.0
     regularization: float | None = None
     unmatched: Unmatched = "whole"
+    strengths: Mapping[str, float] = field(default_factory=dict, hash=False)
+    shrinkage: float = 1.0
+    finish: bool = True
 
     def __post_init__(self) -> None:
         if isinstance(self.at, str):
@@ -47,7 +56,11 @@ class FitOptions:
             raise ParameterError(f"unmatched is {self.unmatched!r}; it must be 'whole' or 'keep'")
         if self.regularization is not None and not 0 <= self.regularization < math.inf:
             raise ParameterError(f"regularization is {self.regularization}; it must be 0 or more, and finite")
+        if not 0 <= self.shrinkage < math.inf:
+            raise ParameterError(f"shrinkage is {self.shrinkage}; it must be 0 or more, and finite")
         check_strength(self.strength)
+        for strength in self.strengths.values():
+            check_strength(strength)
         object.__setattr__(self, "at", tuple(stage for stage in STAGES if stage in self.at))
 
 

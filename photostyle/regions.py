@@ -12,6 +12,7 @@ from torch import Tensor
 from photostyle.errors import MaskError
 
 WHOLE = "*"  # the region of everything that no other region claims
+UNSURE = "unsure"  # the region of what a segmentation cannot tell
 MIN_PIXELS = 10  # the published rule: a label counts if it covers more pixels than this in both photos …
 MAX_RATIO = 100.0  # … and neither photo has this many times the other's or more
 

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from photostyle.errors import ImageSizeError, MaskError, NumericalError, ParameterError
+from photostyle.finish import project
 from photostyle.matching import AffineMap
 from photostyle.networks import LEVELS, MIN_SIDE, MULTIPLE, WCT2, Skip
 from photostyle.options import FitOptions, check_strength
@@ -63,13 +64,20 @@ class Transfer:
         return tuple(dict.fromkeys(name for site in self.maps.values() for name in site))
 
     @torch.no_grad()
-    def apply(self, image: Tensor, regions: Regions | Tensor | None = None, strength: float | None = None) -> Tensor:
+    def apply(
+        self,
+        image: Tensor,
+        regions: Regions | Tensor | None = None,
+        strength: float | None = None,
+        strengths: Mapping[str, float] | None = None,
+    ) -> Tensor:
         """Stylize an image with the fitted maps; nothing is measured.
 
         Args:
             image: (3, H, W) or (B, 3, H, W) in [0, 1], any size from 16×16.
             regions: the image's own regions (or hard label map, (H, W) integers) where the style was fitted by region.
             strength: 0 to 1; None is the strength that the style was fitted with.
+            strengths: regions with a strength of their own; None is those that the style was fitted with.
 
         Returns:
             The same shape as `image`, float32; not clamped, so values may lie slightly outside [0, 1].
@@ -84,12 +92,16 @@ class Transfer:
                 "this style was fitted by region and has no map for the whole photo: give the photo's regions"
             )
         amount = self.options.strength if strength is None else check_strength(strength)
+        own = self.options.strengths if strengths is None else strengths
+        for value in own.values():
+            check_strength(value)
         padded, undo = pad(batch, resolved)
 
         def site(name: str, features: Tensor) -> Tensor:
-            return map_features(features, self.maps.get(name, {}), padded[1], amount)
+            return map_features(features, self.maps.get(name, {}), padded[1], amount, own)
 
-        return undo(run(self.model, padded[0], self.options.at, site)).reshape(image.shape)
+        result = run(self.model, padded[0], self.options.at, site)
+        return undo(finished(padded[0], result, self.options)).reshape(image.shape)
 
 
 def walk(model: WCT2, image: Tensor, at: Sequence[str]) -> Generator[tuple[str, Tensor], Tensor, Tensor]:
@@ -127,19 +139,35 @@ def run(model: WCT2, image: Tensor, at: Sequence[str], site: Callable[[str, Tens
         return result
 
 
-def map_features(x: Tensor, maps: SiteMaps, regions: Regions | None, strength: float) -> Tensor:
-    """Blend every region's map by its weight; what no region claims takes the map ``*`` or stays as it is."""
-    if strength == 0 or not maps:
+def finished(image: Tensor, result: Tensor, options: FitOptions) -> Tensor:
+    """The network's result, both (B, 3, H, W) with sides multiples of 8, with the finish if the options ask for it."""
+    return project(image, result) if options.finish else result
+
+
+def map_features(
+    x: Tensor, maps: SiteMaps, regions: Regions | None, strength: float, strengths: Mapping[str, float] | None = None
+) -> Tensor:
+    """Blend every region's map by its weight; what no region claims takes the map ``*`` or stays as it is.
+
+    A region named in `strengths` is mapped at that strength, whether it has a map of its own or takes ``*``.
+    """
+    own = {name: value for name, value in (strengths or {}).items() if regions and name in regions.weights}
+    if not maps or (strength == 0 and not any(own.values())):
         return x
     if regions is None:
         mapped = maps[WHOLE](x) if WHOLE in maps else x
-    else:
-        weights = {n: w for n, w in regions.at((x.shape[-2], x.shape[-1])).items() if n in maps}
-        rest = 1.0 - torch.stack(list(weights.values())).sum(0) if weights else torch.ones_like(x[0, 0])
-        mapped = (maps[WHOLE](x) if WHOLE in maps else x) * rest
-        for name, weight in weights.items():
-            mapped = mapped + maps[name](x) * weight
-    return mapped if strength == 1 else torch.lerp(x, mapped, strength)
+        return mapped if strength == 1 else torch.lerp(x, mapped, strength)
+    at_site = regions.at((x.shape[-2], x.shape[-1]))
+    weights = {name: weight for name, weight in at_site.items() if name in maps}
+    rest = 1.0 - torch.stack(list(weights.values())).sum(0) if weights else torch.ones_like(x[0, 0])
+    mapped = (maps[WHOLE](x) if WHOLE in maps else x) * rest
+    for name, weight in weights.items():
+        mapped = mapped + maps[name](x) * weight
+    if not own:
+        return mapped if strength == 1 else torch.lerp(x, mapped, strength)
+    # Each pixel's strength is blended like its map; regions sum to one at most, and the rest has the common strength.
+    amount = strength + torch.stack([at_site[name] * (value - strength) for name, value in own.items()]).sum(0)
+    return torch.lerp(x, mapped, amount.to(x))
 
 
 def as_batch(image: Tensor) -> Tensor:

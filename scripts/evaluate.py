@@ -1,7 +1,8 @@
 """Measure a model on content/style pairs: python scripts/evaluate.py PAIRS --measures DIR --features FILE [--masks] …
 
 PAIRS holds input/inN.*, style/tarN.* and segmentation/{in,tar}N.png; DIR holds the measuring code (quality.py,
-pairs.py), kept apart from what is measured. Prints the mean over all pairs.
+pairs.py), kept apart from what is measured. Prints the mean over all pairs. With --masks or --segment the regions are
+matched as on the command line; figures by region are always measured in the pairs' own masks.
 """
 
 from __future__ import annotations
@@ -19,8 +20,12 @@ import torch
 import torch.nn.functional as F
 
 from photostyle.fitting import stylize
-from photostyle.io.images import write_photo
+from photostyle.io import write_photo
+from photostyle.jobs.segment import find_segmentation
+from photostyle.labels import match
 from photostyle.options import FitOptions
+from photostyle.refine import refine
+from photostyle.regions import Regions
 from photostyle.training.losses import psnr
 from photostyle.weights import load_model
 
@@ -50,6 +55,9 @@ def main() -> int:
     parser.add_argument("--features", type=Path, required=True, help="reference features for the style measure")
     parser.add_argument("--model", default="small")
     parser.add_argument("--masks", action="store_true", help="use the pairs' masks")
+    parser.add_argument("--mask-refine", choices=("on", "off"), default="on", help="fit masks to the photos' edges")
+    parser.add_argument("--segment", default="off", help="find regions as photostyle photo --segment does")
+    parser.add_argument("--shrinkage", type=float, default=FitOptions().shrinkage)
     parser.add_argument("--at", default=",".join(FitOptions().at))
     parser.add_argument("--matching", default=FitOptions().matching)
     parser.add_argument("--strength", type=float, default=1.0)
@@ -69,18 +77,26 @@ def main() -> int:
     features = quality.Features(str(arguments.features))
     options = FitOptions(
         tuple(arguments.at.split(",")), arguments.matching, arguments.strength, arguments.regularization,
-        arguments.unmatched,
+        arguments.unmatched, shrinkage=arguments.shrinkage,
     )  # fmt: skip
+    segment = find_segmentation(arguments.segment, model, torch.device("cpu"))
     results: dict[int, dict[str, float]] = {}
     strips: list[Any] = []
     for number in arguments.only or pairs.numbers(arguments.pairs):
         content, style, content_labels, style_labels = pairs.pair(arguments.pairs, number)
         images = [torch.from_numpy(x).permute(2, 0, 1) for x in (content, style)]
-        labels: dict[str, Any] = {}
+        found: list[Regions] = []
         if arguments.masks:
-            maps = [torch.from_numpy(x.astype(np.int64)) for x in (content_labels, style_labels)]
-            labels = {"content_regions": maps[0], "style_regions": maps[1]}
-        output = stylize(model, *images, options=options, **labels).clamp(0, 1)
+            found = [Regions.from_labels(torch.from_numpy(x.astype(np.int64))) for x in (content_labels, style_labels)]
+        elif segment:
+            found = segment(images)
+        if segment or (arguments.masks and arguments.mask_refine == "on"):
+            found = [refine(regions, image) for regions, image in zip(found, images, strict=True)]
+        how: dict[str, Any] = {}
+        if found:
+            matched = match(found[0], found[1:])
+            how = {"content_regions": matched.regions, "style_regions": found[1:], "sources": matched.sources}
+        output = stylize(model, *images, options=options, **how).clamp(0, 1)
         pixels = output.permute(1, 2, 0).numpy()
         row = quality.measure(features, content, style, pixels, content_labels, style_labels)
         with torch.no_grad():

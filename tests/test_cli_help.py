@@ -13,15 +13,17 @@ from photostyle.options import MATCHINGS, STAGES, FitOptions
 from tests.cli_util import ROOT, CommandLine, plain, subprocess_cli
 
 COMMANDS = {
-    (): ("photo", "apply", "weights"),
+    (): ("photo", "apply", "segment", "weights"),
     ("photo",): (
         *("CONTENT", "--style", "--out", "-o", "--strength", "--at", "--matching", "--unpool", "--content-mask"),
         *("--style-mask", "--model", "--device", "--size", "--save-style", "--overwrite", "--quiet"),
+        *("--segment", "--mask-refine", "--map", "--keep", "--report", "--verbose", "-v"),
     ),
     ("apply",): (
         *("STYLE_FILE", "CONTENT", "--out", "--strength", "--content-mask", "--model", "--device", "--size"),
-        *("--overwrite", "--quiet"),
+        *("--overwrite", "--quiet", "--segment", "--mask-refine", "--report", "--verbose"),
     ),
+    ("segment",): ("PHOTO", "--out", "-o", "--overlay", "--segment", "--device", "--size", "--overwrite", "--quiet"),
     ("weights",): ("list", "import", "fetch"),
     ("weights", "list"): (),
     ("weights", "import"): ("--encoder", "--decoder", "--name", "--overwrite"),

@@ -77,7 +77,7 @@ def test_the_style_shows(scene, photo):
 
 def test_strength_0_is_the_plain_reconstruction(scene, photo):
     save_picture(scene / "even.png", 40, 56, 1)
-    photo("even.png", "--strength", 0)
+    photo("even.png", "--strength", 0, "--finish", "off")
     with torch.no_grad():
         expected = read_model(scene / "tiny.safetensors")(read_image(scene / "even.png")[None])[0]
     expected = (expected.clamp(0, 1) * 255).permute(1, 2, 0).numpy()
@@ -102,7 +102,7 @@ def test_overwrite(scene, cli):
     args = ["photo", scene / "c.png", "--style", scene / "s.png", "--model", scene / "tiny.safetensors"]
     assert cli(*args, "-o", scene / "o.jpg", "--save-style", scene / "x.style", "--overwrite").code == 0
     assert size(scene / "o.jpg") == (59, 41)
-    assert load_transfer(scene / "x.style", read_model(scene / "tiny.safetensors")).regions == ("*",)
+    assert "*" in load_transfer(scene / "x.style", read_model(scene / "tiny.safetensors")).regions
 
 
 def test_several_photos_into_a_new_folder(scene, photo):

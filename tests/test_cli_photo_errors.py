@@ -84,7 +84,7 @@ def test_mask_of_another_size(scene, refuses, which):
 
 @pytest.mark.parametrize("given", ["--content-mask", "--style-mask"])
 def test_one_mask_alone(scene, refuses, given):
-    line = refuses(given, scene / "cm.png")
+    line = refuses(given, scene / {"--content-mask": "cm.png", "--style-mask": "sm.png"}[given])
     assert "--content-mask" in line
     assert "--style-mask" in line
 
@@ -104,7 +104,7 @@ def test_masks_whose_common_label_is_a_speck(scene, refuses):
     green.putpixel((3, 3), (255, 0, 0))
     green.save(scene / "sm.png")
     line = refuses("--content-mask", scene / "cm.png", "--style-mask", scene / "sm.png")
-    assert str(scene / "c.png") in line
+    assert str(scene / "cm.png") in line
     assert "more than 10 pixels" in line
 
 

@@ -16,7 +16,7 @@ STAGES = [("encoder",), ("decoder",), ("skip",), ("encoder", "decoder", "skip"),
 
 
 def options(**fields):
-    return FitOptions(**{"regularization": 1e-4, **fields})
+    return FitOptions(**{"regularization": 1e-4, "at": ("encoder",), "matching": "wct", "finish": False, **fields})
 
 
 @pytest.mark.parametrize("unpool", ["sum", "cat5"])

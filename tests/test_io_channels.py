@@ -201,15 +201,20 @@ def test_grey_with_alpha_and_profile(tmp_path, mode):
     assert photo.icc is None
 
 
-@pytest.mark.parametrize(
-    "image",
-    [Image.fromarray(NOISE), Image.fromarray(GREY.astype(np.uint16) * 257)],
-    ids=["colour", "deep grey"],
-)
-def test_grey_profile_is_dropped_where_it_cannot_be_applied(tmp_path, caplog, image):
-    photo = stored(tmp_path / "a.tif", image, icc_profile=grey_profile(1.0))
+def test_grey_profile_is_dropped_where_it_cannot_be_applied(tmp_path, caplog):
+    photo = stored(tmp_path / "a.tif", Image.fromarray(NOISE), icc_profile=grey_profile(1.0))
     assert photo.icc is None
     assert "GRAY colour profile dropped" in caplog.text
+
+
+def test_grey_profile_of_deep_grey_is_applied_with_all_bits(tmp_path):
+    ramp = np.linspace(0, 65535, 4000).astype(np.uint16).reshape(40, 100)
+    photo = stored(tmp_path / "a.tif", Image.fromarray(ramp), icc_profile=grey_profile(1.0))
+    linear = ramp / 65535
+    expected = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    np.testing.assert_allclose(photo.pixels[..., 1], expected, atol=1e-3)
+    assert len(np.unique(photo.pixels)) > 3900
+    assert photo.bits == 16
 
 
 def test_rgb_profile_of_a_grey_image_stays(tmp_path):

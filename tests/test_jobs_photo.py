@@ -14,6 +14,7 @@ from photostyle.errors import (
 )
 from photostyle.fitting import fit, fit_and_apply
 from photostyle.jobs.photo import Failure, apply_file, each, load, read_image, stylize_file, write_image
+from photostyle.jobs.regions import RegionSettings
 from photostyle.options import FitOptions
 from tests.cli_util import colourful_model, contents, read, save_picture, size
 from tests.util import halves, picture
@@ -92,12 +93,13 @@ def test_regions_follow_the_image(scene):
 @pytest.mark.parametrize("masked", [False, True])
 def test_a_file_gets_what_the_core_computes(scene, masked):
     masks = (scene / "cm.png", scene / "sm.png") if masked else None
-    transfer = stylize(scene, masks=masks)
+    exactly = RegionSettings(refine_masks=False)
+    transfer = stylize(scene, masks=masks, regions=exactly)
     labels = {"content_regions": halves(41, 59, 3, 7), "style_regions": halves(48, 33, 3, 7)} if masked else {}
     expected, image = fit_and_apply(MODEL, read_image(scene / "c.png"), read_image(scene / "s.png"), **labels)
     assert transfer.regions == expected.regions == (("*", "3", "7") if masked else ("*",))
     assert np.array_equal(read(scene / "o.png"), (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy())
-    apply_file(transfer, scene / "c.png", scene / "again.png", mask=masks and masks[0])
+    apply_file(transfer, scene / "c.png", scene / "again.png", mask=masks and masks[0], regions=exactly)
     assert abs(read(scene / "again.png") - read(scene / "o.png")).max() <= 1
 
 
@@ -177,7 +179,7 @@ def test_running_out_of_memory(scene, monkeypatch, error):
 
 @pytest.mark.parametrize("error", MEMORY[1:2])
 def test_running_out_of_memory_when_a_photo_is_brought_to_the_device(scene, monkeypatch, error):
-    monkeypatch.setattr("photostyle.jobs.photo._tensor", raising(error))
+    monkeypatch.setattr("photostyle.jobs.loading.tensor", raising(error))
     with pytest.raises(MemoryLimitError, match=r"s\.png"):
         load(scene / "s.png", MODEL)
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photostyle.errors import NumericalError, ParameterError
-from photostyle.matching import AffineMap, Moments, affine_map, mix, moments, pool
+from photostyle.matching import AffineMap, Moments, affine_map, mix, moments, pool, shrink
 from photostyle.options import MATCHINGS
 
 
@@ -192,3 +192,17 @@ def test_gradients_agree_with_finite_differences(matching, degenerate):
         return result.matrix @ content + result.bias[:, None]
 
     assert torch.autograd.gradcheck(mapped, (x.requires_grad_(), s.requires_grad_()), atol=1e-6)
+
+
+def test_shrinking_follows_its_formula():
+    torch.manual_seed(0)
+    part, whole = moments(torch.randn(5, 40)), moments(3 + 2 * torch.randn(5, 400))
+    found = shrink(part, whole, 40, k=2.0)
+    mean, covariance = 40 / 42, 40 / 50
+    assert torch.allclose(found.mean, mean * part.mean + (1 - mean) * whole.mean)
+    assert torch.allclose(found.covariance, covariance * part.covariance + (1 - covariance) * whole.covariance)
+    assert found.weight == part.weight
+    assert shrink(part, whole, 40, k=0) is part
+    assert torch.equal(shrink(part, whole, 0).covariance, whole.covariance)
+    with pytest.raises(ParameterError, match="shrinking"):
+        shrink(part, whole, -1)

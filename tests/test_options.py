@@ -10,7 +10,7 @@ from photostyle.options import MATCHINGS, STAGES, FitOptions, check_strength
 
 def test_defaults():
     options = FitOptions()
-    assert options == FitOptions(("encoder",), "wct", 1.0, None, "whole")
+    assert options == FitOptions(("encoder", "decoder"), "monge", 1.0, None, "whole", {}, 1.0, True)
     assert MATCHINGS == ("wct", "monge", "adain", "cholesky")
     assert STAGES == ("encoder", "decoder", "skip")
 

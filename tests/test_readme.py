@@ -24,7 +24,7 @@ def test_python_blocks_run(block, tmp_path, monkeypatch):
 def test_ci_runs_the_shell_blocks():
     assert "README.md" in (ROOT / ".ci" / "run").read_text()
     assert SHELL.count("pip install") == 2
-    commands = [shlex.split(line, comments=True) for line in SHELL.splitlines()]
+    commands = [shlex.split(line, comments=True) for line in SHELL.replace("\\\n", " ").splitlines()]
     shown = {words[1] for words in commands if words and words[0] == "photostyle"}
     assert {"photo", "apply", "weights"} <= shown
 

@@ -252,3 +252,30 @@ def test_twin_crops_share_at_least_half_of_their_pixels(side):
         apart += places[0] != places[1]
     assert 0.5 <= least < 1
     assert apart > 10
+
+
+def test_degraded_photos_are_noisier_by_so_much_and_half_are_left_alone():
+    images = torch.full((40, 3, 32, 32), 0.5)
+    degraded = data.degrade(images, data.step_generator(0, 0), 10.0)
+    untouched = [torch.equal(x, y) for x, y in zip(degraded, images, strict=True)]
+    assert 10 < sum(untouched) < 30
+    deviations = degraded.std((1, 2, 3))
+    assert deviations.max() < 12 / 255
+    assert deviations.max() > 3 / 255
+    assert torch.equal(degraded, data.degrade(images, data.step_generator(0, 0), 10.0))
+
+
+def test_jpeg_keeps_a_photo_up_to_its_quality():
+    image = picture(40, 48).mean(0).expand(3, -1, -1)  # grey: JPEG halves the resolution of colour
+    errors = [float((data.jpeg(image, quality) - image).abs().mean()) for quality in (100, 95, 20)]
+    assert errors[0] < 0.01
+    assert errors[1] < 0.7 * errors[2]
+
+
+def test_twins_are_cut_out_of_one_larger_crop():
+    crops = torch.rand(3, 4, data.twin_side(32), data.twin_side(32))
+    first, second = data.cut_twins(crops, 32, data.step_generator(0, 3))
+    assert first.shape == second.shape == (3, 4, 32, 32)
+    for crop, twin in zip(crops, second, strict=True):
+        windows = crop.unfold(1, 32, 1).unfold(2, 32, 1)  # (4, 9, 9, 32, 32)
+        assert (windows == twin[:, None, None]).all((0, 3, 4)).any()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.lib.stride_tricks import sliding_window_view
+from PIL import Image
 
 from photostyle.errors import OutputError, ParameterError, WeightsError
 from photostyle.networks import ModelConfig
@@ -16,7 +17,7 @@ from photostyle.training import loop
 from photostyle.training.config import TrainConfig
 from photostyle.training.loop import Trainer, whiten_first_layer
 from tests.test_training_teachers import write_pca
-from tests.util import TINY, picture, tiny_model
+from tests.util import TINY, halves, picture, tiny_model
 
 CPU = torch.device("cpu")
 PHOTOS = [(picture(48, 56 + index, index) * 255).byte() for index in range(8)]
@@ -32,6 +33,20 @@ def config(tmp_path_factory):
     folder = tmp_path_factory.mktemp("training")
     path = write_pca(folder / "pca.safetensors")
     return TrainConfig(folder, TINY, "pca", path, steps=6, batch=4, crop=32, validate_every=2, checkpoint_every=3)
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    """Four labelled scenes, their labels in grey values, 255 for unlabelled."""
+    folder = tmp_path_factory.mktemp("scenes") / "some"
+    for index in range(4):
+        labels = halves(44, 60, 0, 3, 255, 5).to(torch.uint8).numpy()
+        pixels = (picture(44, 60, index) * 255).byte().permute(1, 2, 0).numpy()
+        for kind, array in (("images", pixels), ("labels", labels)):
+            (folder / kind).mkdir(parents=True, exist_ok=True)
+            suffix = ".jpg" if kind == "images" else ".png"
+            Image.fromarray(array).save(folder / kind / f"{index}{suffix}")
+    return folder.parent
 
 
 def trainer(config, out):
@@ -224,6 +239,34 @@ def test_terms_are_weighted_and_only_those_of_the_configuration(config, tmp_path
     assert all(term.isfinite() for term in terms.values())
 
 
+def test_regions_noise_colour_and_consistency_have_their_terms(config, scenes, tmp_path):
+    changes = {"pairs": 4, "twins": 2, "masked_twins": 1, "masked": 1, "noise": 6.0, "colour": 1.0, "consistency": 1.0}
+    run = trainer(replace(config, **changes, labelled=scenes, decoder_share=1.0), tmp_path)
+    batch = run.batch(0)
+    assert batch.images.shape == (8, 3, 32, 32)
+    assert [pair is not None for pair in batch.regions] == [True, False, True, False]
+    terms = run.losses(batch)
+    assert set(terms) == {
+        "distillation", "mse", "l1", "residual", "flat", "style", "colour", "truth", "consistency"
+    }  # fmt: skip
+    assert all(term.isfinite() for term in terms.values())
+    torch.stack(list(terms.values())).sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in run.model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"pairs": 2, "twins": 1, "masked_twins": 2}, "masked_twins must not exceed"),
+        ({"pairs": 2, "twins": 1, "masked": 2}, "masked_twins must not exceed"),
+        ({"pairs": 2, "masked": 1}, "give labelled"),
+    ],
+)
+def test_counts_of_masked_pairs_are_checked(config, changes, message):
+    with pytest.raises(ParameterError, match=message):
+        replace(config, **changes)
+
+
 @pytest.mark.parametrize("pairs", [0, 2])
 def test_a_few_steps_lower_the_loss(config, tmp_path, pairs):
     run = trainer(replace(config, steps=30, pairs=pairs, twins=pairs // 2, learning_rate=1e-2), tmp_path)
@@ -300,10 +343,13 @@ def without_seconds(logged):
     return [{name: value for name, value in row.items() if name != "seconds"} for row in logged]
 
 
-@pytest.mark.parametrize("changes", [{}, {"pairs": 2, "twins": 1, "decoder_share": 0.5}])
+WITH_REGIONS = {"pairs": 3, "twins": 1, "masked_twins": 1, "masked": 1, "noise": 6.0, "colour": 0.1}
+
+
+@pytest.mark.parametrize("changes", [{}, {"pairs": 2, "twins": 1, "decoder_share": 0.5}, WITH_REGIONS])
 @pytest.mark.parametrize("how", ["stopped", "killed"])
-def test_a_resumed_run_is_the_unbroken_one_bit_for_bit(config, tmp_path, changes, how):
-    config = replace(config, **changes)
+def test_a_resumed_run_is_the_unbroken_one_bit_for_bit(config, scenes, tmp_path, changes, how):
+    config = replace(config, **changes, labelled=scenes)
     whole = trainer(config, tmp_path / "whole")
     whole.run()
     first = trainer(config, tmp_path / "parts")

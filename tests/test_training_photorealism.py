@@ -4,16 +4,30 @@ import torch
 
 from photostyle.fitting import stylize
 from photostyle.options import FitOptions
+from photostyle.regions import Regions
 from photostyle.training import data
 from photostyle.training.photorealism import (
     affine_residual,
+    colour_distance,
+    consistency,
     flat_deviation,
     record_moments,
     style_distance,
     transfer,
 )
 from photostyle.transfer import run
-from tests.util import picture, tiny_model
+from tests.util import halves, picture, tiny_model
+
+
+def moments_at(model, images, at, regions):
+    found = {}
+
+    def site(name, features):
+        found[name] = record_moments(features, regions)
+        return features
+
+    run(model, images, at, site)
+    return found
 
 
 def residual_by_least_squares(content, output, radius, epsilon):
@@ -82,25 +96,68 @@ def test_style_distance():
     assert float(style_distance([x], [shuffled])) < 1e-6  # statistics alone
 
 
+def test_style_distance_by_region_compares_like_with_like():
+    left, right = halves(8, 8, 0, 1) == 0, halves(8, 8, 0, 1) == 1
+    pair = tuple(Regions.from_labels(halves(8, 8, *order)) for order in ((0, 1), (1, 0)))
+    x = torch.rand(1, 4, 8, 8)
+    swapped = torch.cat([x[..., 4:], x[..., :4]], -1)
+    assert float(style_distance([x], [swapped], [pair])) < 1e-6
+    brighter = swapped + 2.0 * left  # the style's label 1
+    assert float(style_distance([x], [brighter], [pair])) > 0.3
+    masked = style_distance([x], [swapped + 2.0 * right], [pair])
+    assert float(masked) > 0.3
+
+
+def test_colour_distance_is_one_where_nothing_was_done_and_less_the_nearer_the_style():
+    content, style = torch.rand(2, 3, 32, 32) * 0.4, torch.rand(2, 3, 32, 32) * 0.4 + 0.5
+    directions = torch.nn.functional.normalize(torch.randn(3, 6), dim=0)
+    distances = [
+        float(colour_distance(content, output, style, [None, None], directions))
+        for output in (content, content + 0.25, content + 0.5)
+    ]
+    assert 0.85 < distances[0] <= 1
+    assert distances[0] > 1.8 * distances[1] > 3 * distances[2]
+    regions = (Regions.from_labels(halves(32, 32, 0, 1)), Regions.from_labels(halves(32, 32, 1, 0)))
+    flipped = content.flip(-1)  # its left half has the colours of the content's right half, which has the same label
+    assert float(colour_distance(content, content, flipped, [regions] * 2, directions)) < 1e-6
+
+
+def test_consistency_is_zero_where_the_decoder_repeats_the_encoder():
+    x = torch.rand(1, 4, 8, 8)
+    assert float(consistency({"encoder2": x, "decoder2": x})) == 0
+    assert float(consistency({"encoder2": x, "decoder2": x.mean().expand_as(x)})) == pytest.approx(1, rel=0.2)
+
+
+@pytest.mark.parametrize("at", [("encoder",), ("encoder", "decoder")])
+def test_transfer_by_region_is_what_fitting_does(at):
+    model = tiny_model()
+    content, style = picture(32, 32, 1), picture(32, 32, 1) * 0.9 + 0.05
+    own, other = (
+        Regions.from_weights({"a": w, "b": 1 - w}) for w in (picture(32, 32, 3)[0], picture(32, 32, 4)[0])
+    )
+    found = moments_at(model, style[None], at, [other])
+    output = transfer(model, content[None], [own], found, at, "monge", 1e-3)[0]
+    options = FitOptions(at, "monge", 1.0, 1e-3, shrinkage=0.0, finish=False)
+    alone = stylize(model, content, style, content_regions=own, style_regions=other, options=options)
+    assert (alone - output).abs().mean() < 2e-3
+
+
 @pytest.mark.parametrize("at", [("encoder",), ("encoder", "decoder"), ("skip",)])
 def test_transfer_is_what_fitting_does_but_for_the_clamp(at):
     model = tiny_model()
     contents = torch.stack([picture(32, 32, 1), picture(32, 32, 2)])
     styles = torch.stack([contents[0] * 0.9 + 0.05, contents[1] * 0.8 + 0.1])  # near enough that nothing is clamped
-    found = {}
-    run(model, styles, at, lambda name, x: record_moments(found, name, x))
-    outputs = transfer(model, contents, found, at, "monge", 1e-3)
+    found = moments_at(model, styles, at, [None, None])
+    outputs = transfer(model, contents, [None, None], found, at, "monge", 1e-3)
     for content, style, output in zip(contents, styles, outputs, strict=True):
-        alone = stylize(model, content, style, options=FitOptions(at, "monge", 1.0, 1e-3))
+        alone = stylize(model, content, style, options=FitOptions(at, "monge", 1.0, 1e-3, finish=False))
         assert (alone - output).abs().mean() < 2e-3
 
 
 def test_gradient_reaches_every_layer_through_the_transfer():
     model = tiny_model().requires_grad_(True)
-    found = {}
-    style = picture(32, 32, 2)[None]
-    run(model, style, ("encoder",), lambda name, x: record_moments(found, name, x))
-    output = transfer(model, picture(32, 32, 1)[None], found, ("encoder",), "monge", 1e-3)
+    found = moments_at(model, picture(32, 32, 2)[None], ("encoder",), [None])
+    output = transfer(model, picture(32, 32, 1)[None], [None], found, ("encoder",), "monge", 1e-3)
     output.square().mean().backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name

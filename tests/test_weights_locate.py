@@ -138,7 +138,8 @@ def test_list_models(cache: Path, package: Path) -> None:
     (cache / "broken-sum.safetensors").write_bytes(b"broken")
     (cache / ".hidden-sum.safetensors").write_bytes(b"being written")
     (cache / "unrelated.txt").write_bytes(b"")
-    small, broken, vgg, fetchable = list_models()
+    (package.parent / "weights" / "scenes.safetensors").write_bytes(b"a segmentation network, not listed")
+    small, broken, vgg, fetchable, ade20k = list_models()
     assert (small.name, small.where, small.path, small.unpool) == ("small", "embedded", embedded, "sum")
     assert (small.widths, small.licence, small.note) == ((2, 3, 4, 5), "MIT", "the small one")
     assert small.size == embedded.stat().st_size
@@ -147,13 +148,17 @@ def test_list_models(cache: Path, package: Path) -> None:
     assert (vgg.name, vgg.where, vgg.unpool, vgg.licence) == ("vgg19", "cache", "cat5", None)
     assert (fetchable.name, fetchable.where, fetchable.path) == ("vgg19", "available", None)
     assert (fetchable.size, fetchable.licence) == (574673361, "BSD-3-Clause")
+    assert (ade20k.name, ade20k.where, ade20k.licence) == ("ade20k", "available", "MIT")
     (cache / "vgg19-dcbb9e9d.pth").write_bytes(b"abc")
-    here = list_models()[-1]
+    here = list_models()[-2]
     assert (here.where, here.path, here.size) == ("cache", cache / "vgg19-dcbb9e9d.pth", 3)
 
 
 def test_registry() -> None:
-    (entry,) = REGISTRY
+    entry, ade20k = REGISTRY
+    # The hash is not known: the revision in the address, the size and the hash of the first download stand for it.
+    assert "/resolve/e1fb07f/" in ade20k.url
+    assert "e1fb07f" in ade20k.file
     assert entry.url == "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
     assert entry.url.endswith("/" + entry.file)
     assert entry.sha256_prefix in entry.file

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from photostyle import __version__
-from photostyle.cli import console, photo, weights
+from photostyle.cli import console, photo, segment, video, weights
 from photostyle.errors import PhotostyleError
 
 app = typer.Typer(
@@ -19,6 +19,8 @@ app = typer.Typer(
 )
 app.command("photo")(photo.photo)
 app.command("apply")(photo.apply)
+app.command("video")(video.video)
+app.command("segment")(segment.segment)
 app.add_typer(weights.app, name="weights")
 
 

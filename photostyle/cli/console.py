@@ -23,15 +23,16 @@ stdout = Console(soft_wrap=True, highlight=False, markup=False, emoji=False, wid
 
 
 class _OneLine(logging.Handler):
-    """Library warnings as plain lines on stderr."""
+    """Library messages as plain lines on stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        say(f"warning: {record.getMessage()}")
+        say(("warning: " if record.levelno >= logging.WARNING else "") + record.getMessage())
 
 
-def listen(quiet: bool) -> None:
-    """Show the library's warnings (not with --quiet) and nothing else of its log."""
+def listen(quiet: bool, verbose: bool = False) -> None:
+    """Show the library's warnings (not with --quiet), with --verbose also what it decides, and no more of its log."""
     logger = logging.getLogger("photostyle")
+    logger.setLevel(logging.INFO if verbose else logging.WARNING)
     logger.handlers = [logging.NullHandler() if quiet else _OneLine()]
     logger.propagate = False
 

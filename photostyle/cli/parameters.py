@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from photostyle.options import MATCHINGS, FitOptions
+from photostyle.options import MATCHINGS, FitOptions, check_strength
 
 DEFAULTS = FitOptions()
+SEGMENT = "auto"
 
 Device = Enum("Device", {name: name for name in ("auto", "cpu", "cuda")}, type=str)  # type: ignore[misc]
 MatchingName = Enum("MatchingName", {name: name for name in MATCHINGS}, type=str)  # type: ignore[misc]
+Switch = Enum("Switch", {name: name for name in ("on", "off")}, type=str)  # type: ignore[misc]
 UnpoolName = Enum("UnpoolName", {name: name for name in ("sum", "cat5")}, type=str)  # type: ignore[misc]
 
 Contents = Annotated[list[Path], typer.Argument(metavar="CONTENT", help="Photos to retouch.", show_default=False)]
@@ -21,7 +24,26 @@ Out = Annotated[
     Path,
     typer.Option("-o", "--out", metavar="OUT_OR_DIR", help="File to write, or folder for several.", show_default=False),
 ]
-Strength = Annotated[float, typer.Option(help="0 keeps the photo, 1 is the full style.")]
+Strength = Annotated[
+    str, typer.Option(metavar="S,REGION=S,…", help="0 keeps the photo, 1 is the full style; also by region.")
+]
+Segment = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|off|ade20k|cluster|PATH", help="How regions are found where there is no mask; PATH: own network."
+    ),
+]
+Finish = Annotated[  # type: ignore[valid-type]
+    Switch, typer.Option(help="Take off what the photo's own colours do not explain: rims, blotches, noise.")
+]
+MaskRefine = Annotated[  # type: ignore[valid-type]
+    Switch, typer.Option(help="Fit masks to the photo's edges.")
+]
+ReportFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.json", help="Write what was decided on each region.", show_default=False),
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say what is decided on each region.")]
 ModelName = Annotated[str, typer.Option("--model", metavar="small|vgg19|PATH", help="Which network.")]
 DeviceOption = Annotated[Device, typer.Option(help="Where the network runs.")]  # type: ignore[valid-type]
 Size = Annotated[
@@ -33,3 +55,65 @@ ContentMask = Annotated[
     Path | None,
     typer.Option(metavar="MASK", help="Label map (PNG) of the photo: one colour a region.", show_default=False),
 ]
+
+
+def parse_strength(text: str, fallback: float | None = None) -> tuple[float | None, dict[str, float]]:
+    """``0.8,sky=1`` as (0.8, {"sky": 1.0}); `fallback` where there is no number without a region."""
+    common, own = fallback, {}
+    for part in _parts(text, "--strength"):
+        region, separator, value = part.rpartition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            raise _misused("--strength", f"{part!r} is neither a number nor REGION=number") from None
+        check_strength(number)
+        if separator:
+            own[_region(region, "--strength", part)] = number
+        else:
+            common = number
+    return common, own
+
+
+def parse_mapping(text: str | None) -> dict[str, str]:
+    """``water=sky,object=building`` as a table."""
+    mapping = {}
+    for part in _parts(text, "--map") if text is not None else ():
+        content, separator, style = part.partition("=")
+        if not separator:
+            raise _misused("--map", f"{part!r} is not REGION_OF_THE_PHOTO=REGION_OF_THE_STYLE")
+        mapping[_region(content, "--map", part)] = _region(style, "--map", part)
+    return mapping
+
+
+def parse_names(text: str | None) -> list[str]:
+    """``object,sky`` as a list."""
+    return [_region(part, "--keep", part) for part in _parts(text, "--keep")] if text is not None else []
+
+
+def parse_styles(texts: Sequence[str]) -> list[tuple[str | None, Path]]:
+    """Each ``a.jpg`` or ``sky=a.jpg`` as (region or None, path); a file whose name has a = is found as it is."""
+    styles: list[tuple[str | None, Path]] = []
+    for text in texts:
+        region, separator, path = text.partition("=")
+        plain = not separator or "/" in region or Path(text).exists()
+        styles.append((None, Path(text)) if plain else (_region(region, "--style", text), Path(path)))
+    return styles
+
+
+def _parts(text: str, option: str) -> list[str]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts):
+        raise _misused(option, f"{text!r} has an empty part; separate parts by single commas")
+    return parts
+
+
+def _region(name: str, option: str, part: str) -> str:
+    from photostyle.io import canonical
+
+    if not name.strip():
+        raise _misused(option, f"{part!r} lacks the name of a region")
+    return canonical(name.strip())
+
+
+def _misused(option: str, message: str) -> typer.BadParameter:
+    return typer.BadParameter(message, param_hint=option)

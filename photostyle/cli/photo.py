@@ -2,38 +2,59 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from photostyle.cli import console
+from photostyle.cli import console, video
 from photostyle.cli.parameters import (
     DEFAULTS,
+    SEGMENT,
     ContentMask,
     Contents,
     Device,
     DeviceOption,
+    Finish,
+    MaskRefine,
     MatchingName,
     ModelName,
     Out,
     Overwrite,
     Quiet,
+    ReportFile,
+    Segment,
     Size,
     Strength,
+    Switch,
     UnpoolName,
+    Verbose,
+    parse_mapping,
+    parse_names,
+    parse_strength,
+    parse_styles,
 )
+from photostyle.cli.running import Report, run_each
 from photostyle.errors import ParameterError, WeightsError
-from photostyle.options import FitOptions, check_strength
+from photostyle.options import FitOptions
+
+if TYPE_CHECKING:
+    from photostyle.labels import Decision
 
 
 def photo(
     contents: Contents,
-    style: Annotated[Path, typer.Option(help="Photo whose light and colour to take.", show_default=False)],
+    style: Annotated[
+        list[str],
+        typer.Option(
+            metavar="PHOTO",
+            help="Photo whose light and colour to take; REGION=PHOTO for one region.",
+            show_default=False,
+        ),
+    ],
     out: Out,
-    strength: Strength = DEFAULTS.strength,
+    strength: Strength = str(DEFAULTS.strength),
     at: Annotated[
         str, typer.Option(metavar="STAGE,…", help="Where features are mapped: any of encoder,decoder,skip.")
     ] = ",".join(DEFAULTS.at),
@@ -48,49 +69,86 @@ def photo(
         Path | None,
         typer.Option(metavar="MASK", help="Label map of the style photo, same colours.", show_default=False),
     ] = None,
+    segment: Segment = SEGMENT,
+    mask_refine: MaskRefine = Switch("on"),  # type: ignore[valid-type]
+    finish: Finish = Switch("on" if DEFAULTS.finish else "off"),  # type: ignore[valid-type]
+    mapping: Annotated[
+        str | None,
+        typer.Option(
+            "--map",
+            metavar="REGION=REGION,…",
+            help="Which style region serves which of the photo's.",
+            show_default=False,
+        ),
+    ] = None,
+    keep: Annotated[
+        str | None, typer.Option(metavar="REGION,…", help="Regions that stay as they are.", show_default=False)
+    ] = None,
     model: ModelName = "small",
     device: DeviceOption = Device("auto"),
     size: Size = None,
     save_style: Annotated[
         Path | None, typer.Option(metavar="FILE.style", help="Keep the fitted style.", show_default=False)
     ] = None,
+    report: ReportFile = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Give photos the light and colour of a reference photo."""
-    console.listen(quiet)
+    console.listen(quiet, verbose)
     stages: Any = tuple(stage.strip() for stage in at.split(","))  # FitOptions checks the names
-    options = FitOptions(stages, matching.value, strength)
-    if (content_mask is None) != (style_mask is None):
+    common, own = parse_strength(strength, DEFAULTS.strength)
+    options = FitOptions(stages, matching.value, DEFAULTS.strength if common is None else common,
+                         strengths=own, finish=finish.value == "on")  # fmt: skip
+    styles, pairs, kept = parse_styles(style), parse_mapping(mapping), parse_names(keep)
+    alone = (content_mask is None) != (style_mask is None)
+    if alone and segment in ("off", "cluster"):
         given, missing = ("--content-mask", "--style-mask")[:: 1 if content_mask else -1]
         raise ParameterError(f"{given} needs {missing} beside it: regions are matched between the two photos")
     if len(contents) > 1 and save_style:
         raise ParameterError("--save-style keeps the style fitted to one photo: give one CONTENT")
     if len(contents) > 1 and content_mask:
         raise ParameterError("--content-mask belongs to one photo: give one CONTENT")
+    if len(styles) > 1 and style_mask:
+        raise ParameterError("--style-mask belongs to one style photo: give one --style")
+    if segment == "off" and not content_mask and (pairs or kept or own or any(region for region, _ in styles)):
+        raise ParameterError("options by region need regions: give masks, or another --segment than off")
 
     from photostyle.device import resolve
     from photostyle.io import check_output, output_paths
-    from photostyle.jobs.photo import load, stylize_file
+    from photostyle.jobs.loading import load
+    from photostyle.jobs.photo import stylize_file
+    from photostyle.jobs.regions import Reference, RegionSettings, prepare
+    from photostyle.jobs.segment import find_segmentation
     from photostyle.presets import SUFFIX, save_transfer
     from photostyle.weights import load_model
 
-    keep = [path for path in (style, content_mask, style_mask) if path]
-    outputs = output_paths(contents, out, keep=keep)
+    paths = [path for _, path in styles]
+    outputs = output_paths(contents, out, keep=[path for path in (*paths, content_mask, style_mask) if path])
     if save_style:
         check_output(save_style, overwrite=overwrite, extensions=(SUFFIX,))
-    network = load_model(model, unpool=unpool.value if unpool else None, device=resolve(device.value))
-    reference = load(style, network, size)
-    masks = (content_mask, style_mask) if content_mask and style_mask else None
+    if report:
+        check_output(report, overwrite=overwrite, extensions=(".json",))
+    where = resolve(device.value)
+    network = load_model(model, unpool=unpool.value if unpool else None, device=where)
+    references = [Reference(load(path, network, size), region) for region, path in styles]
+    masked = content_mask is not None and style_mask is not None
+    found = None if masked else find_segmentation(segment, network, where)
+    settings = RegionSettings(found, mask_refine.value == "on", pairs, kept)
+    if style_mask is None:
+        references = prepare(references, settings)
+    decisions: dict[Path, Sequence[Decision]] = {}
 
     def work(content: Path, output: Path) -> None:
         transfer = stylize_file(
-            network, content, reference, output, options, masks=masks, side=size, overwrite=overwrite
-        )
+            network, content, references, output, options, masks=(content_mask, style_mask), regions=settings,
+            decided=lambda made: decisions.update({content: made}), side=size, overwrite=overwrite,
+        )  # fmt: skip
         if save_style:
             save_transfer(transfer, save_style, overwrite=overwrite)
 
-    _run_each(contents, outputs, out, work, quiet)
+    run_each(contents, outputs, out, work, quiet, Report(report, decisions, overwrite))
 
 
 def apply(
@@ -98,28 +156,36 @@ def apply(
     contents: Contents,
     out: Out,
     strength: Annotated[
-        float | None, typer.Option(help="0 to 1; without it, the strength it was fitted with.", show_default=False)
+        str | None,
+        typer.Option(
+            metavar="S,REGION=S,…", help="0 to 1; without it, the strength it was fitted with.", show_default=False
+        ),
     ] = None,
     content_mask: ContentMask = None,
+    segment: Segment = SEGMENT,
+    mask_refine: MaskRefine = Switch("on"),  # type: ignore[valid-type]
     model: Annotated[
         str | None,
         typer.Option(metavar="PATH", help="The model's file, if it is not small or vgg19.", show_default=False),
     ] = None,
     device: DeviceOption = Device("auto"),
     size: Size = None,
+    report: ReportFile = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Apply a saved style to photos, without fitting again."""
-    console.listen(quiet)
-    if strength is not None:
-        check_strength(strength)
+    """Apply a saved style to photos or clips, without fitting again."""
+    console.listen(quiet, verbose)
+    common, own = parse_strength(strength) if strength is not None else (None, {})
     if len(contents) > 1 and content_mask:
         raise ParameterError("--content-mask belongs to one photo: give one CONTENT")
 
     from photostyle.device import resolve
-    from photostyle.io import output_paths
+    from photostyle.io import CLASS_COLOURS, check_output, output_paths
     from photostyle.jobs.photo import apply_file
+    from photostyle.jobs.regions import RegionSettings
+    from photostyle.jobs.segment import find_segmentation
     from photostyle.presets import load_transfer, read_metadata
     from photostyle.weights import load_model
 
@@ -133,30 +199,26 @@ def apply(
             raise
         raise WeightsError(f"{style_file}: {error}; if it was fitted with a model of your own, give --model") from error
     transfer = load_transfer(style_file, network)
+    if any(map(video.is_clip, contents)):
+        return video.apply_to_clips(
+            transfer, contents, out, strength=common, strengths=own, mask=content_mask, segment=segment,
+            size=size, overwrite=overwrite, quiet=quiet,
+        )  # fmt: skip
     outputs = output_paths(contents, out, keep=[content_mask] if content_mask else [])
+    if report:
+        check_output(report, overwrite=overwrite, extensions=(".json",))
+    fitted = {*transfer.regions, *transfer.options.strengths}
+    # The embedded network knows the classes alone; whether one of the user's own fits is seen when it is loaded.
+    useful = bool(fitted & set(CLASS_COLOURS)) or segment != SEGMENT
+    found = find_segmentation(segment, None, where) if useful and not content_mask and segment != "cluster" else None
+    settings = RegionSettings(found, mask_refine.value == "on")
+    strengths = {**transfer.options.strengths, **own} if own else None
+    decisions: dict[Path, Sequence[Decision]] = {}
 
     def work(content: Path, output: Path) -> None:
-        apply_file(transfer, content, output, mask=content_mask, strength=strength, side=size, overwrite=overwrite)
+        apply_file(
+            transfer, content, output, mask=content_mask, regions=settings, strength=common, strengths=strengths,
+            decided=lambda made: decisions.update({content: made}), side=size, overwrite=overwrite,
+        )  # fmt: skip
 
-    _run_each(contents, outputs, out, work, quiet)
-
-
-def _run_each(
-    contents: Sequence[Path], outputs: Sequence[Path], out: Path, work: Callable[[Path, Path], object], quiet: bool
-) -> None:
-    from photostyle.io import ensure_folder
-    from photostyle.jobs.photo import each
-
-    if outputs[0] != out:
-        ensure_folder(out)
-    failures, started = [], time.monotonic()
-    with console.progress("photos", len(contents), quiet) as update:
-        for done, (_, output, failure) in enumerate(each(contents, outputs, work), 1):
-            if failure:
-                failures.append(failure)
-            elif not quiet:
-                now = time.monotonic()
-                console.say(f"{output} written in {now - started:.1f} s")
-            started = time.monotonic()
-            update(done, output.name)
-    console.finish(failures, len(contents))
+    run_each(contents, outputs, out, work, quiet, Report(report, decisions, overwrite))

@@ -4,20 +4,24 @@ from photostyle.io.files import OUTPUT_EXTENSIONS, atomic_write, check_output, e
 from photostyle.io.images import (
     MIN_SIDE,
     Photo,
-    check_encodable,
     check_size,
     limit_size,
     read_photo,
-    write_photo,
 )
-from photostyle.io.masks import DPST_COLOURS, read_label_pair, read_labels
+from photostyle.io.mask_colours import CLASS_COLOURS, DPST_COLOURS, UNSURE, canonical, region_colours
+from photostyle.io.masks import LabelMap, read_label_pair, read_labels, read_mask, read_mask_pair, write_mask
+from photostyle.io.writing import check_encodable, write_photo
 
 __all__ = [
+    "CLASS_COLOURS",
     "DPST_COLOURS",
     "MIN_SIDE",
     "OUTPUT_EXTENSIONS",
+    "UNSURE",
+    "LabelMap",
     "Photo",
     "atomic_write",
+    "canonical",
     "check_encodable",
     "check_output",
     "check_size",
@@ -26,6 +30,10 @@ __all__ = [
     "output_paths",
     "read_label_pair",
     "read_labels",
+    "read_mask",
+    "read_mask_pair",
     "read_photo",
+    "region_colours",
+    "write_mask",
     "write_photo",
 ]

@@ -1,43 +1,49 @@
-"""Photos in and out: pixels as floats in [0, 1], with the ICC profile, EXIF and alpha that belong to them."""
+"""Photos in: pixels as floats, with the colour profile, EXIF, XMP and alpha that belong to them."""
 
 from __future__ import annotations
 
 import dataclasses
-import io
 import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
+from PIL import ExifTags, Image
 
-from photostyle.errors import ImageReadError, ImageSizeError, NumericalError, OutputError, ParameterError
-from photostyle.io.channels import FloatArray, to_rgb
-from photostyle.io.files import StrPath, atomic_write, check_output
-from photostyle.io.metadata import exif_for_size, has_directories, read_exif, upright
-from photostyle.io.opening import DAMAGE, MAX_PIXELS, describe, open_image
+from photostyle.errors import ImageReadError, ImageSizeError, ParameterError
+from photostyle.io import deep
+from photostyle.io.channels import from_array, to_rgb
+from photostyle.io.files import StrPath
+from photostyle.io.metadata import read_exif, read_xmp, upright, upright_array
+from photostyle.io.opening import (
+    MAX_PIXELS,
+    UnknownImageError,
+    check_file,
+    describe,
+    logged_warnings,
+    open_photo,
+)
+from photostyle.io.profiles import FloatArray
 
 logger = logging.getLogger(__name__)
 
 MIN_SIDE = 16
 """Shortest side, in pixels, that the networks can work on."""
 
-_FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP"}
-_LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
-_LARGEST_JPEG_EXIF = 65_533  # bytes: a JPEG segment, less its own length field
-
 
 @dataclass(frozen=True, eq=False)
 class Photo:
     """A photo as it is meant to be seen, EXIF orientation applied.
 
-    pixels: (H, W, 3) float32 in [0, 1], in the colour space of `icc`, or sRGB where that is None.
+    pixels: (H, W, 3) float32 sRGB, in [0, 1] but for colours of a wider gamut, which lie outside
+        (`photostyle.io.profiles`).
     alpha: (H, W) float32 in [0, 1], 1 is opaque, or None for a photo without transparency.
-    icc: an RGB colour profile or None.
+    icc: the RGB colour profile that the photo came in and its result goes back to; None is sRGB.
     exif: EXIF without orientation, thumbnail and file layout, or None.
     path: where it was read from.
+    xmp: XMP packet without orientation and thumbnails, or None.
+    bits: 8 or 16 a sample, as the file had (deeper ones count as 16).
     """
 
     pixels: FloatArray
@@ -45,6 +51,8 @@ class Photo:
     icc: bytes | None
     exif: bytes | None
     path: Path
+    xmp: bytes | None = None
+    bits: int = 8
 
     @property
     def size(self) -> tuple[int, int]:
@@ -53,26 +61,67 @@ class Photo:
 
 
 def read_photo(path: StrPath, *, max_pixels: int = MAX_PIXELS) -> Photo:
-    """Read the first frame of an image file of any size and mode as an RGB photo.
+    """Read the first frame of an image file of any size and mode as an RGB photo, with all its bits.
 
-    CMYK and profiled grey images are converted to sRGB. What gets lost on the way (frames, depth, profiles) is
-    logged as a warning.
+    Colours come to the working space by the embedded profile (`photostyle.io.profiles`); CMYK and profiled grey
+    become sRGB. What gets lost on the way (frames, profiles) is logged as a warning.
 
     Raises:
         ImageReadError: missing, empty, damaged or truncated file, not an image, more than `max_pixels` pixels
-            (checked before decoding), NaN or infinity, or a colour mode that cannot be converted.
+            (checked before decoding), NaN or infinity, a colour mode that cannot be converted, or a library for
+            HEIC or camera raw is not installed.
     """
     source = Path(path)
-    with open_image(source, max_pixels=max_pixels) as image:
-        orientation, exif = read_exif(image, source)
-        embedded = image.info.get("icc_profile")
-        try:
-            pixels, alpha, icc = to_rgb(upright(image, orientation), embedded or None, source)
-        except (MemoryError, OSError, ValueError) as error:
-            raise ImageReadError(
-                f"{source}: cannot be converted from mode {image.mode} to RGB ({describe(error)}); save it as RGB"
-            ) from error
-    return Photo(pixels=pixels, alpha=alpha, icc=icc, exif=exif, path=source)
+    suffix = source.suffix.lower()
+    if suffix in deep.RAW_EXTENSIONS or suffix in deep.HEIF_EXTENSIONS:
+        check_file(source)
+        reader = deep.read_raw if suffix in deep.RAW_EXTENSIONS else deep.read_heif
+        return _from_raster(reader(source, max_pixels), source)
+    try:
+        with open_photo(source, max_pixels=max_pixels) as (image, is_deep):
+            return _from_image(image, is_deep, source, max_pixels)
+    except UnknownImageError:
+        if not deep.is_tiff(source):
+            raise
+        return _from_raster(deep.read_tiff(source, max_pixels, None), source)
+
+
+def _from_image(image: Image.Image, is_deep: bool, source: Path, max_pixels: int) -> Photo:
+    icc, xmp = image.info.get("icc_profile") or None, image.info.get("xmp")
+    if image.format == "TIFF" and (is_deep or _inverted(image)):
+        with logged_warnings(source):
+            exif = image.getexif()
+        return _from_raster(deep.read_tiff(source, max_pixels, exif), source)
+    if is_deep and image.format == "PNG":
+        values, alpha = deep.read_png(source)
+        return _from_raster(deep.Raster(values, alpha, image.getexif(), icc, xmp), source)
+    if is_deep:
+        logger.warning("%s: more than 8 bits per colour channel; read with 8", source)
+    orientation, exif_block = read_exif(image, source)
+    deep_grey = image.mode.startswith("I") or image.mode == "F"
+    try:
+        pixels, alpha, icc = to_rgb(upright(image, orientation), icc, source)
+    except (MemoryError, OSError, ValueError) as error:
+        raise ImageReadError(
+            f"{source}: cannot be converted from mode {image.mode} to RGB ({describe(error)}); save it as RGB"
+        ) from error
+    return Photo(pixels, alpha, icc, exif_block, source, read_xmp(xmp), 16 if deep_grey else 8)
+
+
+def _inverted(image: Image.Image) -> bool:
+    """Whether this is deep grey whose zero is white, which Pillow takes for black."""
+    tags: Any = getattr(image, "tag_v2", {})
+    return image.mode.startswith("I") and tags.get(ExifTags.Base.PhotometricInterpretation) == 0
+
+
+def _from_raster(raster: deep.Raster, source: Path) -> Photo:
+    orientation, exif = read_exif(raster.exif, source)
+    turn = 1 if raster.turned else orientation
+    values = upright_array(raster.values, turn)
+    mask = None if raster.alpha is None else upright_array(raster.alpha, turn)
+    pixels, alpha, icc = from_array(values, mask, raster.icc, source)
+    bits = 8 if raster.values.dtype == np.uint8 else 16
+    return Photo(pixels, alpha, icc, exif, source, read_xmp(raster.xmp), bits)
 
 
 def check_size(photo: Photo) -> None:
@@ -85,20 +134,6 @@ def check_size(photo: Photo) -> None:
     if min(height, width) < MIN_SIDE:
         raise ImageSizeError(
             f"{photo.path}: {width}x{height} pixels is too small; use a photo of at least {MIN_SIDE}x{MIN_SIDE}"
-        )
-
-
-def check_encodable(path: StrPath, size: tuple[int, int]) -> None:
-    """Raise unless the format that `path` names can hold an image of `size` (H, W) pixels.
-
-    Raises:
-        OutputError: a side is longer than the format allows.
-    """
-    name = _FORMATS.get(Path(path).suffix.lower(), "")
-    longest = _LONGEST_SIDE.get(name)
-    if longest is not None and max(size) > longest:
-        raise OutputError(
-            f"{path}: {size[1]}x{size[0]} pixels is more than {name} can hold ({longest} a side); write .png or .tif"
         )
 
 
@@ -122,96 +157,7 @@ def limit_size(photo: Photo, side: int) -> Photo:
     )
 
 
-def write_photo(
-    path: StrPath,
-    pixels: npt.NDArray[np.floating[Any]],
-    *,
-    like: Photo | None = None,
-    overwrite: bool = False,
-    quality: int = 95,
-) -> None:
-    """Write pixels (H, W, 3), floats in [0, 1], as an 8-bit photo; values outside are clipped, all are rounded.
-
-    The extension chooses the format: JPEG (4:4:4) and WebP take `quality` (1 to 100), PNG and TIFF are lossless.
-    ICC profile, EXIF and alpha come from `like`; a JPEG has no alpha, which is logged. The file appears complete
-    or not at all.
-
-    Raises:
-        ParameterError: `pixels` is no (H, W, 3) float array, `quality` is out of range, or the alpha of `like`
-            has another size.
-        NumericalError: NaN or infinity among the pixels.
-        OutputError: as `check_output`, `check_encodable` and `atomic_write` raise it, or the encoder fails.
-    """
-    target = Path(path)
-    check_output(target, overwrite=overwrite)
-    _check_pixels(target, pixels, like)
-    if not 1 <= quality <= 100:
-        raise ParameterError(f"quality {quality} is out of range; use 1 to 100")
-    name = _FORMATS[target.suffix.lower()]
-    check_encodable(target, (pixels.shape[0], pixels.shape[1]))
-    image = Image.fromarray(_to_bytes(pixels))
-    if like is not None and like.alpha is not None:
-        if name != "JPEG":
-            image.putalpha(Image.fromarray(_to_bytes(like.alpha)))
-        elif like.alpha.min() < 1:
-            logger.warning("%s: transparency dropped, JPEG has none; write .png, .tif or .webp to keep it", target)
-    options = _options(name, quality)
-    if like is not None:
-        options |= _metadata(target, name, like, (image.height, image.width))
-    with atomic_write(target, overwrite=overwrite) as temporary:
-        try:
-            # Encoded in memory: Pillow's encoders overlook a disk that fills up while they write.
-            encoded = io.BytesIO()
-            image.save(encoded, format=name, **options)
-        except DAMAGE as error:
-            raise OutputError(
-                f"{target}: cannot be encoded as {name} ({describe(error)}); write .png instead"
-            ) from error
-        temporary.write_bytes(encoded.getbuffer())
-
-
-def _options(name: str, quality: int) -> dict[str, Any]:
-    if name == "JPEG":
-        return {"quality": quality, "subsampling": "4:4:4"}
-    if name == "WEBP":
-        return {"quality": quality, "method": 4}
-    return {"compression": "tiff_adobe_deflate"} if name == "TIFF" else {}
-
-
-def _metadata(target: Path, name: str, like: Photo, size: tuple[int, int]) -> dict[str, Any]:
-    options: dict[str, Any] = {"icc_profile": like.icc} if like.icc else {}
-    if like.exif is None:
-        return options
-    exif = exif_for_size(like.exif, size)
-    if name == "JPEG" and len(exif.tobytes()) > _LARGEST_JPEG_EXIF:
-        logger.warning("%s: EXIF dropped, it is larger than JPEG allows; write .png or .tif to keep it", target)
-        return options
-    if name == "TIFF" and has_directories(exif):
-        # Pillow hands compressed TIFFs to libtiff, which cannot be given these directories; uncompressed it can.
-        options["compression"] = None
-    return options | {"exif": exif}
-
-
-def _check_pixels(target: Path, pixels: npt.NDArray[Any], like: Photo | None) -> None:
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
-        raise ParameterError(f"{target}: cannot write an array of shape {pixels.shape}; give (height, width, 3)")
-    if not np.issubdtype(pixels.dtype, np.floating):
-        raise ParameterError(f"{target}: cannot write {pixels.dtype} pixels; give floats in [0, 1]")
-    if like is not None and like.alpha is not None and like.alpha.shape != pixels.shape[:2]:
-        raise ParameterError(
-            f"{target}: pixels {pixels.shape[:2]} and alpha {like.alpha.shape} differ in size; "
-            "give alpha the size of the pixels"
-        )
-    bad = pixels.size - int(np.count_nonzero(np.isfinite(pixels)))
-    if bad:
-        raise NumericalError(f"{target}: not written, {bad} of {pixels.size} values are NaN or infinite; check inputs")
-
-
-def _to_bytes(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.uint8]:
-    scaled = np.clip(values, 0, 1) * 255
-    return np.asarray(np.rint(scaled, out=scaled), dtype=np.uint8)
-
-
 def _resample(plane: FloatArray, size: tuple[int, int]) -> FloatArray:
     resized = Image.fromarray(np.ascontiguousarray(plane)).resize(size, Image.Resampling.LANCZOS)
-    return np.clip(np.asarray(resized, dtype=np.float32), 0, 1)  # Lanczos overshoots at edges
+    # Lanczos overshoots at edges.
+    return np.clip(np.asarray(resized, dtype=np.float32), min(0.0, plane.min()), max(1.0, plane.max()))

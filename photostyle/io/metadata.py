@@ -1,13 +1,14 @@
-"""What travels with the pixels: EXIF without the parts that no longer hold, and ICC colour profiles."""
+"""What travels with the pixels: EXIF and XMP without the parts that no longer hold."""
 
 from __future__ import annotations
 
-import io
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
-from PIL import ExifTags, Image, ImageCms, ImageOps
+import numpy.typing as npt
+from PIL import ExifTags, Image, ImageOps
 
 from photostyle.io.opening import DAMAGE, describe, logged_warnings
 
@@ -37,8 +38,8 @@ _NUMBER_TAGS = (
 )
 
 
-def read_exif(image: Image.Image, path: Path) -> tuple[int, bytes | None]:
-    """Return an opened image's EXIF orientation (1 to 8) and its lasting EXIF, or None where there is none.
+def read_exif(image: Image.Image | Image.Exif, path: Path) -> tuple[int, bytes | None]:
+    """Return an opened image's (or parsed) EXIF orientation (1 to 8) and its lasting EXIF, or None where there is none.
 
     Lasting are the tags that describe the photo, camera, place and time. Orientation, the thumbnail and the
     layout of the source file (strips, sizes, compression) are left out, as they would be false of a result.
@@ -47,7 +48,7 @@ def read_exif(image: Image.Image, path: Path) -> tuple[int, bytes | None]:
     orientation = 1
     try:
         with logged_warnings(path):
-            source = image.getexif()
+            source = image if isinstance(image, Image.Exif) else image.getexif()
             value = source.get(ExifTags.Base.Orientation)
             if isinstance(value, int) and value in range(1, 9):
                 orientation = value
@@ -88,30 +89,22 @@ def upright(image: Image.Image, orientation: int) -> Image.Image:
     return ImageOps.exif_transpose(bare)
 
 
-def profile_space(icc: bytes) -> str | None:
-    """Return the colour space of an ICC profile ("RGB", "GRAY", "CMYK", ...) or None for a damaged one."""
-    try:
-        profile = ImageCms.getOpenProfile(io.BytesIO(icc))
-        return profile.profile.xcolor_space.strip()
-    except (ImageCms.PyCMSError, *DAMAGE):
+def upright_array(values: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
+    """Return values (H, W, …) as their EXIF orientation (1 to 8) means them to be seen."""
+    if orientation >= 5:
+        values = values.swapaxes(0, 1)
+    flip_rows, flip_columns = orientation in (3, 4, 7, 8), orientation in (2, 3, 6, 7)
+    return values[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
+
+
+def read_xmp(packet: object) -> bytes | None:
+    """Return an XMP packet without its thumbnails, its orientation set to upright; None for no packet."""
+    data = packet.encode() if isinstance(packet, str) else packet
+    if not isinstance(data, bytes) or not data.strip(b"\0 \r\n\t"):
         return None
-
-
-def to_srgb(image: Image.Image, icc: bytes, path: Path) -> Image.Image:
-    """Return an L, RGB or CMYK image in sRGB by way of its own profile, or by plain conversion if that fails."""
-    try:
-        converted = ImageCms.profileToProfile(
-            image,
-            ImageCms.getOpenProfile(io.BytesIO(icc)),
-            ImageCms.createProfile("sRGB"),
-            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            outputMode="RGB",
-            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-        )
-    except (ImageCms.PyCMSError, *DAMAGE) as error:
-        logger.warning("%s: colour profile not usable (%s); colours are approximate", path, describe(error))
-        converted = None
-    return image.convert("RGB") if converted is None else converted
+    data = re.sub(rb"<(xmp|xap):Thumbnails>.*?</\1:Thumbnails>", b"", data, flags=re.DOTALL)
+    data = re.sub(rb"(tiff:Orientation\s*=\s*[\"'])[1-8]", rb"\g<1>1", data)
+    return re.sub(rb"(<tiff:Orientation>\s*)[1-8]", rb"\g<1>1", data)
 
 
 def _lasting(source: Image.Exif) -> Image.Exif:

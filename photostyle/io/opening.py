@@ -11,13 +11,18 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from photostyle.errors import ImageReadError
 
 logger = logging.getLogger(__name__)
+
+
+class UnknownImageError(ImageReadError):
+    """Pillow does not know this format, or this variant of it."""
+
 
 MAX_PIXELS = 300_000_000
 """Default limit on the declared pixels of an input."""
@@ -53,13 +58,36 @@ def open_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Im
         ImageReadError: missing file, folder or special file, unreadable, empty, not an image, damaged or
             truncated, or more than `max_pixels` pixels.
     """
-    _check_file(path)
+    with _stream(path) as stream:
+        image, deep = _decode(stream, path, max_pixels, ())
+        if deep:
+            logger.warning("%s: more than 8 bits per colour channel; read with 8", path)
+        yield image
+
+
+@contextmanager
+def open_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[Image.Image, bool]]:
+    """`open_image` for who can decode more: yields the image and whether Pillow cuts its samples to 8 bits.
+
+    A TIFF of more is not decoded here.
+
+    Raises:
+        UnknownImageError: Pillow does not know the format or its variant.
+        ImageReadError: as `open_image`.
+    """
+    with _stream(path) as stream:
+        yield _decode(stream, path, max_pixels, ("TIFF",))
+
+
+@contextmanager
+def _stream(path: Path) -> Iterator[IO[bytes]]:
+    check_file(path)
     try:
         stream = path.open("rb")
     except OSError as error:
         raise ImageReadError(f"{path}: cannot be opened ({describe(error)}); check its permissions") from error
     with stream:
-        yield _decode(stream, path, max_pixels)
+        yield stream
 
 
 @contextmanager
@@ -79,7 +107,8 @@ def describe(error: BaseException) -> str:
     return " ".join(text.split()) or type(error).__name__
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
+    """Raise ImageReadError unless `path` is a regular file with something in it."""
     try:
         status = os.stat(path)
     except FileNotFoundError:
@@ -94,18 +123,19 @@ def _check_file(path: Path) -> None:
         raise ImageReadError(f"{path}: is empty (0 bytes); get an intact copy of the file")
 
 
-def _decode(stream: IO[bytes], path: Path, max_pixels: int) -> Image.Image:
+def _decode(stream: IO[bytes], path: Path, max_pixels: int, left_if_deep: tuple[str, ...]) -> tuple[Image.Image, bool]:
     known = set(Image.registered_extensions().values())
     formats = [name for name in _FORMATS if name in known]
     with logged_warnings(path):
         try:
             image = Image.open(stream, formats=formats)
-            _check_pixels(image, path, max_pixels)
+            check_pixels(*image.size, path, max_pixels)
             frames = getattr(image, "n_frames", 1)
             deep = _loses_depth(image)
-            image.load()
+            if not (deep and image.format in left_if_deep):
+                image.load()
         except UnidentifiedImageError as error:
-            raise ImageReadError(
+            raise UnknownImageError(
                 f"{path}: not an image that can be read ({', '.join(formats)}), or damaged; convert it to PNG or JPEG"
             ) from error
         except Image.DecompressionBombError as error:
@@ -116,13 +146,11 @@ def _decode(stream: IO[bytes], path: Path, max_pixels: int) -> Image.Image:
             ) from error
     if frames > 1 and image.format != "MPO":  # an MPO is a camera's JPEG with previews behind the photo
         logger.warning("%s: holds %d frames or pages; only the first is used", path, frames)
-    if deep:
-        logger.warning("%s: more than 8 bits per colour channel; read with 8", path)
-    return image
+    return image, deep
 
 
-def _check_pixels(image: Image.Image, path: Path, max_pixels: int) -> None:
-    width, height = image.size
+def check_pixels(width: int, height: int, path: Path, max_pixels: int) -> None:
+    """Raise ImageReadError for an image of no pixels or more than `max_pixels`."""
     if width * height > max_pixels:
         raise ImageReadError(
             f"{path}: {width}x{height} is more than the limit of {max_pixels} pixels; shrink it or raise the limit"
@@ -135,8 +163,11 @@ def _loses_depth(image: Image.Image) -> bool:
     """Whether colour samples of more than 8 bits are about to be cut; known only before decoding."""
     if image.mode.startswith(("I", "F")):
         return False
+    if image.format == "TIFF":
+        tags: Any = getattr(image, "tag_v2", {})
+        return any(bits > 8 for bits in tags.get(ExifTags.Base.BitsPerSample, ()))
     arguments = [argument for tile in getattr(image, "tile", []) for argument in _as_tuple(tile.args)]
-    if image.format in ("PNG", "TIFF"):
+    if image.format == "PNG":
         return any(isinstance(argument, str) and ";16" in argument for argument in arguments)
     return image.format == "PPM" and any(isinstance(argument, int) and argument > 255 for argument in arguments)
 

@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
-from photostyle.errors import ImageSizeError, MaskError, MemoryLimitError, NumericalError, PhotostyleError
+from photostyle.errors import MaskError, PhotostyleError
 from photostyle.fitting import fit_and_apply
-from photostyle.io import (
-    MIN_SIDE,
-    Photo,
-    check_encodable,
-    check_output,
-    check_size,
-    limit_size,
-    read_label_pair,
-    read_labels,
-    read_photo,
-    write_photo,
-)
+from photostyle.io import check_encodable, check_output, read_mask, read_photo, write_photo
+from photostyle.jobs.loading import Loaded, explained, load, tensor
+from photostyle.jobs.regions import Reference, RegionSettings, masked, plan, segmented
+from photostyle.labels import Decision, adapt
 from photostyle.networks import WCT2
 from photostyle.options import FitOptions
-from photostyle.regions import WHOLE, Regions, nearest_indices
+from photostyle.regions import WHOLE, Regions
 from photostyle.transfer import Transfer
+
+Decided = Callable[[Sequence[Decision]], None]
 
 
 @dataclass(frozen=True)
@@ -46,33 +38,9 @@ class Failure:
     error: PhotostyleError
 
 
-@dataclass(frozen=True, eq=False)
-class Loaded:
-    """A photo ready for the network.
-
-    Attributes:
-        photo: as read, reduced if that was asked for.
-        image: its pixels, (3, H, W) float32 in [0, 1], on the network's device.
-        full_size: (H, W) of the file before any reduction, which its mask must have.
-    """
-
-    photo: Photo
-    image: Tensor
-    full_size: tuple[int, int]
-
-    def regions(self, labels: npt.NDArray[np.int64], mask: Path) -> Regions:
-        """Regions of a full-size label map, brought to the image's size. Raises MaskError, which names `mask`."""
-        map_ = torch.from_numpy(labels)
-        height, width = self.image.shape[-2:]
-        if (height, width) != self.full_size:
-            map_ = map_[nearest_indices(map_.shape[0], height)][:, nearest_indices(map_.shape[1], width)]
-        with _explained(self.photo, mask):
-            return Regions.from_labels(map_)
-
-
 def read_image(path: str | os.PathLike[str]) -> Tensor:
     """A photo as (3, H, W) float32 in [0, 1], EXIF orientation applied. Raises ImageReadError."""
-    return _tensor(read_photo(path).pixels)
+    return tensor(read_photo(path).pixels)
 
 
 def write_image(path: str | os.PathLike[str], image: Tensor, *, overwrite: bool = False) -> None:
@@ -80,33 +48,16 @@ def write_image(path: str | os.PathLike[str], image: Tensor, *, overwrite: bool 
     write_photo(path, _pixels(image), overwrite=overwrite)
 
 
-def load(path: Path, model: WCT2, side: int | None = None) -> Loaded:
-    """Read a photo for `model`, its long side reduced to `side` if given.
-
-    Raises:
-        ImageReadError, ImageSizeError, ParameterError: it cannot be read or is too small.
-    """
-    whole = read_photo(path)
-    check_size(whole)
-    photo = whole if side is None else limit_size(whole, side)
-    if min(photo.size) < MIN_SIDE:
-        height, width = photo.size
-        raise ImageSizeError(
-            f"{path}: {width}x{height} pixels remain of {whole.size[1]}x{whole.size[0]} with --size {side}, "
-            f"which is too small; at least {MIN_SIDE}x{MIN_SIDE} must remain"
-        )
-    with _explained(photo):
-        return Loaded(photo, _tensor(photo.pixels).to(next(model.parameters()).device), whole.size)
-
-
 def stylize_file(
     model: WCT2,
     content: Path,
-    style: Loaded,
+    style: Loaded | Sequence[Reference],
     output: Path,
     options: FitOptions,
     *,
-    masks: tuple[Path, Path] | None = None,
+    masks: tuple[Path | None, Path | None] | None = None,
+    regions: RegionSettings | None = None,
+    decided: Decided | None = None,
     side: int | None = None,
     overwrite: bool = False,
 ) -> Transfer:
@@ -115,10 +66,12 @@ def stylize_file(
     Args:
         model: the network.
         content: the photo.
-        style: the style photo (`load`).
+        style: the style photo (`load`), or several, each for one of the photo's regions or for the rest.
         output: where to write; the format follows the extension.
         options: how to fit.
         masks: label maps of content and style.
+        regions: how regions are found and matched; by default masks are refined and nothing is segmented.
+        decided: told what was decided on each region, before the fit.
         side: work at this long side, for previews; the result is that small too.
         overwrite: replace an existing output.
 
@@ -128,13 +81,19 @@ def stylize_file(
     check_output(output, overwrite=overwrite)
     loaded = load(content, model, side)
     check_encodable(output, loaded.photo.size)
-    regions: tuple[Regions | None, Regions | None] = (None, None)
-    if masks:
-        labels = read_label_pair(masks[0], loaded.full_size, masks[1], style.full_size)
-        regions = (loaded.regions(labels[0], masks[0]), style.regions(labels[1], masks[1]))
-    with _explained(loaded.photo):
+    references = [Reference(style)] if isinstance(style, Loaded) else list(style)
+    planned = plan(loaded, references, masks or (None, None), regions or RegionSettings(), options)
+    if decided:
+        decided(planned.decisions)
+    with explained(loaded.photo):
         transfer, result = fit_and_apply(
-            model, loaded.image, style.image, content_regions=regions[0], style_regions=regions[1], options=options
+            model,
+            loaded.image,
+            [reference.loaded.image for reference in references],
+            content_regions=planned.content,
+            style_regions=planned.styles,
+            sources=planned.sources,
+            options=planned.options,
         )
         pixels = _pixels(result)
     write_photo(output, pixels, like=loaded.photo, overwrite=overwrite)
@@ -147,20 +106,23 @@ def apply_file(
     output: Path,
     *,
     mask: Path | None = None,
+    regions: RegionSettings | None = None,
+    decided: Decided | None = None,
     strength: float | None = None,
+    strengths: Mapping[str, float] | None = None,
     side: int | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Apply a fitted style to one photo and write the result; arguments and errors as `stylize_file`."""
+    """Apply a fitted style to one photo and write the result; arguments and errors as `stylize_file`.
+
+    A style that was fitted by region finds the regions of this photo in its `mask`, or else by segmentation.
+    """
     check_output(output, overwrite=overwrite)
     loaded = load(content, transfer.model, side)
     check_encodable(output, loaded.photo.size)
-    regions = None
-    if mask:
-        regions = loaded.regions(read_labels(mask, size=loaded.full_size), mask)
-        _check_shared(regions, transfer, mask)
-    with _explained(loaded.photo):
-        pixels = _pixels(transfer.apply(loaded.image, regions, strength))
+    found = _regions_for(transfer, loaded, mask, regions or RegionSettings(), decided)
+    with explained(loaded.photo):
+        pixels = _pixels(transfer.apply(loaded.image, found, strength, strengths))
     write_photo(output, pixels, like=loaded.photo, overwrite=overwrite)
 
 
@@ -177,40 +139,27 @@ def each(
         yield content, output, failure
 
 
-def _tensor(pixels: npt.NDArray[np.float32]) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
-
-
 def _pixels(image: Tensor) -> npt.NDArray[np.float32]:
     pixels: npt.NDArray[np.float32] = image.detach().permute(1, 2, 0).float().cpu().numpy()
     return pixels
 
 
-def _check_shared(regions: Regions, transfer: Transfer, mask: Path) -> None:
-    """Raise MaskError where a mask would change nothing."""
-    fitted = set(transfer.regions) - {WHOLE}
-    if not fitted:
-        raise MaskError(f"{mask}: the style was fitted without masks, so this one would do nothing; leave it out")
-    if not fitted & set(regions.weights):
+def _regions_for(
+    transfer: Transfer, loaded: Loaded, mask: Path | None, settings: RegionSettings, decided: Decided | None
+) -> Regions | None:
+    fitted = [*(name for name in transfer.regions if name != WHOLE), *transfer.options.strengths]
+    if mask:
+        if not fitted:
+            raise MaskError(f"{mask}: the style was fitted without masks, so this one would do nothing; leave it out")
+        labels = read_mask(mask, size=loaded.full_size)
+        found = masked(loaded, mask, labels, refined=settings.refine_masks)
+    elif settings.segment and not settings.segment.joint and set(fitted) & set(settings.segment.names):
+        found = segmented(loaded, settings.segment)
+    else:
+        return None
+    adapted, decisions = adapt(found, fitted)
+    if mask and not adapted.weights:
         raise MaskError(f"{mask}: none of its regions is in the style; use the colours of the masks it was fitted with")
-
-
-@contextmanager
-def _explained(photo: Photo, source: Path | None = None) -> Iterator[None]:
-    """Errors of the core, which knows no files, with the file's name; running out of memory, whoever reports it."""
-    try:
-        yield
-    except (MaskError, NumericalError) as error:
-        raise type(error)(f"{source or photo.path}: {error}") from error
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise _too_large(photo) from error
-    except RuntimeError as error:
-        if "alloc" not in str(error).lower():  # torch's CPU allocator and CUDA's libraries have no class for this
-            raise
-        raise _too_large(photo) from error
-
-
-def _too_large(photo: Photo) -> MemoryLimitError:
-    height, width = photo.size
-    smaller = min(4000, max(height, width) // 2)
-    return MemoryLimitError(f"{photo.path}: not enough memory for {width}x{height} pixels; try --size {smaller}")
+    if decided:
+        decided(decisions)
+    return adapted if adapted.weights else None

@@ -35,9 +35,16 @@ class TrainConfig:
         pairs: content/style pairs a step that go through the transfer; 0 trains reconstruction and distillation only,
             on `batch` crops. With pairs, the crops are those of the pairs and `batch` is not used.
         twins: how many of the pairs are two crops of one photo under two grades, so that the truth is known.
+        labelled: folder of scenes (``images/NAME.jpg``, ``labels/NAME.png``) for `masked` pairs.
+        masked: how many of the pairs that are no twins are labelled scenes, transferred region by region.
+        masked_twins: how many of the twins are split into two regions with a grade each, so that borders are trained.
+        noise: how noisy contents are: up to this many 255ths of Gaussian deviation, then JPEG compression.
         decoder_share: share of steps in which the decoder's sites are mapped as well.
         matching: of the transfer in training; its regularization is the model's.
-        style, residual, flat, truth: weights of the losses through the transfer (`photostyle.training.photorealism`).
+        style, colour, residual, flat, truth, consistency: weights of the losses through the transfer
+            (`photostyle.training.photorealism`).
+        finish: measure style, colour and truth after the finish (`photostyle.finish`), as users see them; residual and
+            flatness are measured before it.
         seed: of everything random.
         validate_every, checkpoint_every: in steps.
     """
@@ -59,12 +66,19 @@ class TrainConfig:
     init: Path | None = None
     pairs: int = 0
     twins: int = 0
+    labelled: Path | None = None
+    masked: int = 0
+    masked_twins: int = 0
+    noise: float = 0.0
     decoder_share: float = 0.0
     matching: Matching = "monge"
     style: float = 0.3
+    colour: float = 0.0
     residual: float = 1.0
     flat: float = 0.02
     truth: float = 20.0
+    consistency: float = 0.0
+    finish: bool = False
     seed: int = 0
     validate_every: int = 200
     checkpoint_every: int = 200
@@ -82,6 +96,10 @@ class TrainConfig:
             raise ParameterError(f"crop is {self.crop}; it must be a multiple of 8, at least 32")
         if not 0 <= self.twins <= self.pairs:
             raise ParameterError(f"twins is {self.twins}; it must be between 0 and pairs ({self.pairs})")
+        if self.masked_twins > self.twins or self.masked > self.pairs - self.twins:
+            raise ParameterError("masked_twins must not exceed twins, nor masked the pairs that are no twins")
+        if self.masked and self.labelled is None:
+            raise ParameterError("masked pairs need the folder of labelled scenes: give labelled")
         if min(self.steps, self.batch, self.validate_every, self.checkpoint_every) < 1:
             raise ParameterError("steps, batch, validate_every and checkpoint_every must be at least 1")
 
@@ -93,7 +111,7 @@ class TrainConfig:
             if "model" in values:
                 model = dict(values["model"])
                 values["model"] = ModelConfig(**{**model, "widths": tuple(model["widths"])})
-            for name in ("photos", "teacher_path", "init"):
+            for name in ("photos", "teacher_path", "init", "labelled"):
                 if name in values:
                     values[name] = Path(values[name])
             return cls(**values)

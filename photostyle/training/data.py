@@ -5,6 +5,7 @@ What a step sees depends only on the seed and the step's number, so a resumed ru
 
 from __future__ import annotations
 
+import io
 import logging
 import warnings
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 from photostyle.errors import ImageReadError, ImageSizeError, ParameterError
@@ -127,11 +129,47 @@ def twin_crops(
 
     They are cut out of one larger crop and share at least half of their pixels.
     """
-    larger = side * 5 // 4
-    crops = random_crops(photos, count, larger, generator, zoom)
+    return cut_twins(random_crops(photos, count, twin_side(side), generator, zoom), side, generator)
+
+
+def twin_side(side: int) -> int:
+    """Side of the crop out of which `cut_twins` cuts two of `side`."""
+    return side * 5 // 4
+
+
+def cut_twins(crops: Tensor, side: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Two overlapping squares (B, C, side, side) out of each of (B, C, L, L), L = `twin_side`."""
+    count, larger = crops.shape[0], crops.shape[-1]
     offsets = torch.randint(larger - side + 1, (2, count, 2), generator=generator).tolist()
     twins = [
         torch.stack([crop[:, y : y + side, x : x + side] for crop, (y, x) in zip(crops, pairs, strict=True)])
         for pairs in offsets
     ]
     return twins[0], twins[1]
+
+
+def degrade(images: Tensor, generator: torch.Generator, noise: float) -> Tensor:
+    """Camera noise and JPEG artefacts, differently strong for each image of (B, 3, H, W) in [0, 1].
+
+    Gaussian noise of up to `noise` 255ths in deviation, grey and coloured, then JPEG at a quality between 40 and 100.
+    Half of the images stay as they are.
+    """
+    results = []
+    for image in images:
+        chance, amount, share, quality = torch.rand(4, generator=generator).tolist()
+        grey, colour = (torch.randn(n, *image.shape[1:], generator=generator) for n in (1, 3))
+        if chance < 0.5:
+            results.append(image)
+            continue
+        noisy = image + amount * noise / 255 * (share * grey + (1 - share) * colour)
+        results.append(jpeg(noisy, 40 + int(60 * quality)))
+    return torch.stack(results)
+
+
+def jpeg(image: Tensor, quality: int) -> Tensor:
+    """(3, H, W) in [0, 1] after JPEG compression at a quality of 1 to 100."""
+    levels = (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    buffer = io.BytesIO()
+    Image.fromarray(levels).save(buffer, "JPEG", quality=quality)
+    with Image.open(buffer) as back:
+        return torch.from_numpy(np.array(back)).permute(2, 0, 1).float() / 255

@@ -8,7 +8,7 @@ import pickle
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from photostyle.errors import WeightsError
+from photostyle.features import FeatureEncoder
+from photostyle.finish import project
 from photostyle.io.files import atomic_write, ensure_folder
-from photostyle.matching import Moments
 from photostyle.networks import WCT2, WaveEncoder
-from photostyle.training import data, losses, photorealism
+from photostyle.training import data, labelled, losses, photorealism
+from photostyle.training.batches import Batch, make_batch
 from photostyle.training.config import TrainConfig
 from photostyle.training.teachers import make_teacher
 from photostyle.weights.files import one_line
@@ -34,7 +36,7 @@ _DAMAGE = (pickle.UnpicklingError, OSError, EOFError, RuntimeError, ValueError, 
 
 
 @torch.no_grad()
-def whiten_first_layer(encoder: WaveEncoder, images: Tensor) -> None:
+def whiten_first_layer(encoder: WaveEncoder | FeatureEncoder, images: Tensor) -> None:
     """Start conv1_1 from the principal components of 3×3 patches, each with both signs, scaled to unit variance.
 
     Brightness and fine edges then begin at one size; from random filters, edges take most of a run to grow.
@@ -51,19 +53,6 @@ def whiten_first_layer(encoder: WaveEncoder, images: Tensor) -> None:
         bias[: 2 * pairs] = -(both @ patches.mean(1)).to(bias)
 
 
-@dataclass
-class Batch:
-    """What a step sees: images (B, 3, S, S) in [0, 1], or the pairs' contents then styles; the twins' true results."""
-
-    images: Tensor
-    truth: Tensor | None = None
-
-    def to(self, device: torch.device) -> Batch:
-        """The same on a device."""
-        truth = None if self.truth is None else self.truth.to(device, non_blocking=True)
-        return Batch(self.images.to(device, non_blocking=True), truth)
-
-
 class Trainer:
     """One run: networks, optimiser, data and the folder `out` with ``log.csv`` and ``checkpoint.pt``."""
 
@@ -74,6 +63,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.model = WCT2(config.model).to(device)
         self.training, self.held = data.split(data.load_photos(config.photos) if photos is None else photos)
+        self.scenes = labelled.load_labelled(config.labelled) if config.masked and config.labelled else []
         generator = data.step_generator(config.seed, -1)
         calibration = data.random_crops(self.training, CALIBRATION_CROPS, 128, generator).to(device)
         whiten_first_layer(self.model.encoder, calibration)
@@ -133,29 +123,19 @@ class Trainer:
 
     def batch(self, step: int) -> Batch:
         """The crops of a step. The same for the same seed and step."""
-        c, generator = self.config, data.step_generator(self.config.seed, step)
-        if not c.pairs:
-            crops = data.random_crops(self.training, c.batch, c.crop, generator)
-            if c.grade > 0:
-                half = crops.shape[0] // 2
-                crops[:half] = data.random_grade(crops[:half], generator, c.grade)
-            return Batch(crops)
-        first, second = data.twin_crops(self.training, c.twins, c.crop, generator) if c.twins else (None, None)
-        others = data.random_crops(self.training, 2 * (c.pairs - c.twins), c.crop, generator).chunk(2)
-        if first is None or second is None:
-            return Batch(torch.cat(others))
-        first = data.random_grade(first, generator, 0.5 * c.grade)
-        truth, second = data.random_grade(torch.cat([first, second]), generator, c.grade, copies=2).chunk(2)
-        return Batch(torch.cat([first, others[0], second, others[1]]), truth)
+        return make_batch(self.config, self.training, self.scenes, step)
 
     def losses(self, batch: Batch, step: int = 0) -> dict[str, Tensor]:
         """Weighted terms of the loss on a batch."""
         c, images = self.config, batch.images
         at = ("encoder", "decoder") if (step * 0.618034) % 1 < c.decoder_share else ("encoder",)
-        moments: dict[str, list[Moments]] = {}
+        moments: dict[str, list[photorealism.RegionMoments]] = {}
+        untouched: dict[str, Tensor] = {}
+        style_regions = [pair[1] if pair else None for pair in batch.regions]
 
         def site(name: str, features: Tensor) -> Tensor:
-            photorealism.record_moments(moments, name, features[c.pairs :])
+            untouched[name] = features
+            moments[name] = photorealism.record_moments(features[c.pairs :], style_regions)
             return features
 
         with torch.no_grad():
@@ -173,23 +153,37 @@ class Trainer:
         }
         if c.pairs:
             terms |= self._transfer_losses(batch, at, moments, targets)
+        if c.consistency and "decoder" in at and c.pairs:
+            terms["consistency"] = c.consistency * photorealism.consistency(untouched)
         return terms
 
     def _transfer_losses(
-        self, batch: Batch, at: tuple[str, ...], moments: dict[str, list[Moments]], targets: list[Tensor]
+        self,
+        batch: Batch,
+        at: tuple[str, ...],
+        moments: dict[str, list[photorealism.RegionMoments]],
+        targets: list[Tensor],
     ) -> dict[str, Tensor]:
-        c, content = self.config, batch.images[: self.config.pairs]
+        c, (content, style) = self.config, batch.images.chunk(2)
+        own = [pair[0] if pair else None for pair in batch.regions]
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            output = photorealism.transfer(self.model, content, moments, at, c.matching, c.model.regularization)
+            output = photorealism.transfer(self.model, content, own, moments, at, c.matching, c.model.regularization)
         output = output.float()
-        real = slice(c.twins, c.pairs)
         terms = {
             "residual": c.residual * photorealism.affine_residual(content, output),
             "flat": c.flat * photorealism.flat_deviation(content, output),
         }
+        output = project(content, output) if c.finish else output
+        real = slice(c.twins, c.pairs)
         if c.pairs > c.twins:
-            styles = [x[c.pairs :][real] for x in targets]
-            terms["style"] = c.style * photorealism.style_distance(self.targets(output[real]), styles)
+            wanted = [x[c.pairs :][real] for x in targets]
+            regions = batch.regions[real]
+            terms["style"] = c.style * photorealism.style_distance(self.targets(output[real]), wanted, regions)
+            if c.colour:
+                directions = F.normalize(torch.randn(3, 12, generator=data.step_generator(c.seed, self.step)), dim=0)
+                terms["colour"] = c.colour * photorealism.colour_distance(
+                    content[real], output[real], style[real], regions, directions.to(content)
+                )
         if batch.truth is not None:
             terms["truth"] = c.truth * F.mse_loss(output[: c.twins], batch.truth)
         return terms
@@ -226,8 +220,8 @@ class Trainer:
 
         The log's ``seconds`` count from the start of this call.
         """
-        columns = ["step", "seconds", "loss", "distillation", "mse", "l1", "residual", "flat", "style", "truth"]
-        columns += ["psnr", "held_distillation"]
+        columns = ["step", "seconds", "loss", "distillation", "mse", "l1", "residual", "flat", "style", "colour"]
+        columns += ["truth", "consistency", "psnr", "held_distillation"]
         started, c = time.monotonic(), self.config
         if (self.out / "log.csv").exists():
             self._forget_later_rows(self.out / "log.csv")

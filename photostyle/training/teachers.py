@@ -12,8 +12,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from photostyle.errors import ParameterError, WeightsError
+from photostyle.features import LAYERS, FeatureConfig, FeatureEncoder
 
 TeacherKind = Literal["pca", "vgg19"]
+IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Teacher(Protocol):
@@ -74,6 +76,15 @@ class PcaTeacher(nn.Module):
         return features
 
 
+def _torchvision_features() -> nn.Sequential:
+    try:
+        from torchvision.models import VGG19_Weights, vgg19
+    except ImportError as error:
+        raise WeightsError("the vgg19 teacher needs torchvision: pip install 'photostyle[train]'") from error
+    features: nn.Sequential = vgg19(weights=VGG19_Weights.IMAGENET1K_V1).features
+    return features
+
+
 class Vgg19Teacher(nn.Module):
     """torchvision's ImageNet VGG-19 up to relu4_1 (downloaded by torchvision on first use; needs the `train` extra)."""
 
@@ -82,16 +93,12 @@ class Vgg19Teacher(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        try:
-            from torchvision.models import VGG19_Weights, vgg19
-        except ImportError as error:
-            raise WeightsError("the vgg19 teacher needs torchvision: pip install 'photostyle[train]'") from error
-        self.layers = vgg19(weights=VGG19_Weights.IMAGENET1K_V1).features[: self._ENDS[-1] + 1]
+        self.layers = _torchvision_features()[: self._ENDS[-1] + 1]
         for layer in self.layers:
             if isinstance(layer, nn.ReLU):
                 layer.inplace = False
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406])[:, None, None])
-        self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225])[:, None, None])
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None])
+        self.register_buffer("deviation", torch.tensor(IMAGENET_DEVIATION)[:, None, None])
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """The four levels' features."""
@@ -114,3 +121,38 @@ def make_teacher(kind: TeacherKind, path: Path | None, device: torch.device) -> 
     else:
         raise ParameterError(f"teacher is {kind!r}; it must be 'pca' or 'vgg19'")
     return teacher.to(device).eval().requires_grad_(False)
+
+
+FEATURE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+
+
+def load_cd16(path: Path) -> FeatureEncoder:
+    """VGG-19 at a sixteenth of its size (Collaborative Distillation, Wang et al., CVPR 2020), from published weights.
+
+    Args:
+        path: safetensors with ``encoder5.conv1_1.weight`` and so on.
+
+    Raises:
+        WeightsError: the file is missing or holds something else.
+    """
+    encoder = FeatureEncoder(FeatureConfig("cd16", (16, 32, 64, 128, 128)))
+    try:
+        tensors = load_file(path)
+        encoder.load_state_dict({name: tensors[f"encoder5.{name}"] for name in encoder.state_dict()})
+    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+        raise WeightsError(f"{path}: not a collaboratively distilled VGG-19 ({error})") from error
+    return encoder.eval().requires_grad_(False)
+
+
+def load_vgg19() -> FeatureEncoder:
+    """torchvision's ImageNet VGG-19 (downloaded by torchvision on first use) as a `FeatureEncoder`."""
+    features, encoder = _torchvision_features(), FeatureEncoder(FeatureConfig("vgg19", (64, 128, 256, 512, 512)))
+    convolutions = [layer for layer in features if isinstance(layer, nn.Conv2d)]
+    state: dict[str, Tensor] = {}
+    for name, layer in zip(LAYERS, convolutions, strict=False):  # those past relu5_1 are not needed
+        for part, tensor in layer.state_dict().items():
+            state[f"{name.replace('relu', 'conv')}.{part}"] = tensor
+    mean, deviation = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_DEVIATION)
+    state["conv0.weight"], state["conv0.bias"] = torch.diag(1 / deviation)[:, :, None, None], -mean / deviation
+    encoder.load_state_dict(state)
+    return encoder.eval().requires_grad_(False)

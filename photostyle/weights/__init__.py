@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from photostyle.weights.convert import import_checkpoints
 from photostyle.weights.download import fetch
+from photostyle.weights.features import load_features, save_features
 from photostyle.weights.files import ModelHeader, read_header, read_model, save_model
-from photostyle.weights.locate import ModelInfo, list_models, load_model
-from photostyle.weights.registry import REGISTRY, RegistryEntry, cache_dir
+from photostyle.weights.locate import ModelInfo, list_models, load_model, scenes_file
+from photostyle.weights.registry import REGISTRY, RegistryEntry, cache_dir, find_entry
 
 __all__ = [
     "REGISTRY",
@@ -18,10 +19,14 @@ __all__ = [
     "RegistryEntry",
     "cache_dir",
     "fetch",
+    "find_entry",
     "import_checkpoints",
     "list_models",
+    "load_features",
     "load_model",
     "read_header",
     "read_model",
+    "save_features",
     "save_model",
+    "scenes_file",
 ]

@@ -76,7 +76,7 @@ def save_model(
     if bad:
         hint = ", or too large for float16 (try half=False)" if half else ""
         raise WeightsError(f"{bad} of the model to save has values that are not finite{hint}")
-    own = {"format": FORMAT, "version": VERSION, "config": model.config.to_json(), "sha256": _digest(tensors)}
+    own = {"format": FORMAT, "version": VERSION, "config": model.config.to_json(), "sha256": tensor_digest(tensors)}
     ensure_folder(Path(path).parent)
     with atomic_write(path, overwrite=overwrite) as temporary:
         # Not safetensors' save_file: that one makes files that only their owner can read.
@@ -89,7 +89,7 @@ def read_header(path: str | os.PathLike[str]) -> ModelHeader:
     Raises:
         WeightsError: the file is missing, damaged, not a model file, or of another version.
     """
-    metadata, _ = _read(Path(path), tensors=False)
+    metadata, _ = read_file(Path(path), tensors=False)
     return _parse(metadata, Path(path))
 
 
@@ -102,9 +102,9 @@ def read_model(path: str | os.PathLike[str], device: str | torch.device = "cpu")
         DeviceError: `device` is not available.
     """
     path = Path(path)
-    metadata, tensors = _read(path, tensors=True)
+    metadata, tensors = read_file(path, tensors=True)
     config = _parse(metadata, path).config
-    if metadata.get("sha256", "") not in ("", _digest(tensors)):
+    if metadata.get("sha256", "") not in ("", tensor_digest(tensors)):
         raise WeightsError(f"{path} is damaged (its tensors do not match their SHA-256): copy or make it again")
     model = _build(config, tensors, path)
     try:
@@ -154,7 +154,8 @@ def one_line(error: BaseException) -> str:
     return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
-def _read(path: Path, *, tensors: bool) -> tuple[dict[str, str], dict[str, Tensor]]:
+def read_file(path: Path, *, tensors: bool) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """The metadata of a safetensors file and, if asked for, its tensors. Raises WeightsError if it cannot be read."""
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
         raise WeightsError(f"{path} {what}: give the path of a {SUFFIX} model file")
@@ -204,7 +205,8 @@ def _build(config: ModelConfig, tensors: Mapping[str, Tensor], path: Path) -> WC
     return model
 
 
-def _digest(tensors: Mapping[str, Tensor]) -> str:
+def tensor_digest(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 (hex) of the tensors' names and bytes."""
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         digest.update(name.encode())

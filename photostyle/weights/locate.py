@@ -12,7 +12,7 @@ import torch
 from photostyle.errors import ParameterError, WeightsError
 from photostyle.networks import WCT2, Unpool
 from photostyle.weights.files import SUFFIX, read_header, read_model
-from photostyle.weights.registry import EMBEDDED_NAME, REGISTRY, cache_dir, unknown_name
+from photostyle.weights.registry import EMBEDDED_NAME, FEATURES_NAME, REGISTRY, SCENES_NAME, cache_dir, unknown_name
 
 IMPORTED_NAME = "vgg19"
 DEFAULT_UNPOOL: Unpool = "cat5"
@@ -137,8 +137,24 @@ def _embedded() -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in _embedded_folders():
         for path in _model_files(folder):
-            found.setdefault(path.stem, path)
+            if path.stem not in (SCENES_NAME, FEATURES_NAME):
+                found.setdefault(path.stem, path)
     return found
+
+
+def embedded_file(name: str) -> Path:
+    """The file of an embedded network that is no style model. Raises WeightsError if it is not there."""
+    paths = [folder / f"{name}{SUFFIX}" for folder in _embedded_folders()]
+    for path in paths:
+        if path.is_file():
+            return path
+    folders = " or ".join(str(path.parent) for path in paths)
+    raise WeightsError(f"the embedded network {name!r} is not in {folders}: install photostyle again")
+
+
+def scenes_file() -> Path:
+    """The embedded segmentation network's file. Raises WeightsError if it is not there."""
+    return embedded_file(SCENES_NAME)
 
 
 def _imported() -> dict[tuple[str, str], Path]:

@@ -14,6 +14,8 @@ from photostyle.errors import WeightsError
 
 CACHE_VARIABLE = "PHOTOSTYLE_CACHE"
 EMBEDDED_NAME = "small"
+SCENES_NAME = "scenes"  # the embedded segmentation network: lies beside the style networks, but is none
+FEATURES_NAME = "features"  # the feature encoder of losses and optimisation methods: likewise
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class RegistryEntry:
         file: its name in the cache folder and, under a mirror, on the server.
         url: where it is.
         size: bytes.
-        sha256_prefix: how its SHA-256 (hex) starts, as many digits as its publisher gives.
+        sha256_prefix: how its SHA-256 (hex) starts, as many digits as its publisher gives; none for the entry whose
+            hash is not known, which is held to what it was when it first came (`photostyle.segmentation.ade20k`).
         licence: SPDX identifier.
         description: one line for lists.
     """
@@ -48,6 +51,18 @@ REGISTRY: tuple[RegistryEntry, ...] = (
         sha256_prefix="dcbb9e9d",
         licence="BSD-3-Clause",
         description="torchvision's VGG-19 (ImageNet): starting point and loss network of training, not a style model",
+    ),
+    # segmentation-models-pytorch's conversion of OpenMMLab's UPerNet on ConvNeXt-T (Xiao et al. 2018, Liu et al. 2022).
+    # The size was computed from the architecture and agrees with the published 237 MB. The revision is the commit that
+    # uploaded the file, in the abbreviation that its page shows; its SHA-256 was not to be found without a network.
+    RegistryEntry(
+        name="ade20k",
+        file="upernet-convnext-tiny-ade20k-e1fb07f.safetensors",
+        url="https://huggingface.co/smp-hub/upernet-convnext-tiny/resolve/e1fb07f/model.safetensors",
+        size=237_353_608,
+        sha256_prefix="",
+        licence="MIT",
+        description="UPerNet on ConvNeXt-T with ADE20K's 150 classes, for --segment ade20k: not a style model",
     ),
 )
 

@@ -1,0 +1,250 @@
+"""``photostyle video``, and ``photostyle apply`` for clips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from photostyle.cli import console
+from photostyle.cli.parameters import (
+    DEFAULTS,
+    Device,
+    DeviceOption,
+    MatchingName,
+    ModelName,
+    Overwrite,
+    Quiet,
+    parse_strength,
+)
+from photostyle.errors import ParameterError
+from photostyle.jobs.video_options import FIT_MODES, VideoOptions
+from photostyle.options import FitOptions
+
+if TYPE_CHECKING:
+    from photostyle.jobs.video import Report
+    from photostyle.jobs.video_regions import RegionSource
+    from photostyle.transfer import Transfer
+
+CLIPS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".3gp", ".wmv")
+_CONTAINERS = (".mp4", ".mov", ".mkv", ".webm")
+_CODECS = ("h264", "hevc", "prores", "ffv1", "vp9")
+_USUAL = VideoOptions()
+Progress = Callable[[str, int, int], None]
+FitName = Enum("FitName", {name: name for name in FIT_MODES}, type=str)  # type: ignore[misc]
+CodecName = Enum("CodecName", {name: name for name in _CODECS}, type=str)  # type: ignore[misc]
+
+
+def video(
+    clip: Annotated[Path, typer.Argument(metavar="IN", help="Clip to grade.", show_default=False)],
+    style: Annotated[
+        Path, typer.Option(metavar="PHOTO", help="Photo whose light and colour to take.", show_default=False)
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("-o", "--out", metavar="OUT", help="Clip to write: mp4, mov, mkv or webm.", show_default=False),
+    ],
+    strength: Annotated[
+        str, typer.Option(metavar="S,REGION=S,…", help="0 keeps the clip, 1 is the full style; also by region.")
+    ] = str(DEFAULTS.strength),
+    fit: Annotated[  # type: ignore[valid-type]
+        FitName,
+        typer.Option(
+            help="shot: one fit a shot, steady; drift: slowly changing, for long takes whose light changes; frame: "
+            "every frame by itself, for comparison."
+        ),
+    ] = FitName(_USUAL.fit),
+    keyframes: Annotated[
+        int, typer.Option(metavar="N", help="Frames that a shot, or a window of drift, is fitted to.")
+    ] = _USUAL.keyframes,
+    window: Annotated[float, typer.Option(metavar="S", help="Seconds between the fits of drift.")] = _USUAL.window,
+    segment: Annotated[
+        str,
+        typer.Option(metavar="off|auto|ade20k|PATH", help="Find regions in every frame; steadied along the motion."),
+    ] = "off",
+    content_mask: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CLIP_OR_DIR", help="Label maps of the frames: a painted clip, or a PNG each.", show_default=False
+        ),
+    ] = None,
+    style_mask: Annotated[
+        Path | None, typer.Option(metavar="MASK", help="Label map of the style photo.", show_default=False)
+    ] = None,
+    matching: Annotated[  # type: ignore[valid-type]
+        MatchingName, typer.Option(help="How feature statistics are matched.")
+    ] = MatchingName(DEFAULTS.matching),
+    model: ModelName = "small",
+    device: DeviceOption = Device("auto"),
+    start: Annotated[float | None, typer.Option(metavar="S", help="Second to begin at.", show_default=False)] = None,
+    end: Annotated[float | None, typer.Option(metavar="S", help="Second to end at.", show_default=False)] = None,
+    codec: Annotated[  # type: ignore[valid-type]
+        CodecName | None, typer.Option(help="Without it, h264, or vp9 in webm.", show_default=False)
+    ] = None,
+    crf: Annotated[
+        int | None, typer.Option(metavar="N", help="Constant rate factor: less is better.", show_default=False)
+    ] = None,
+    preview: Annotated[bool, typer.Option("--preview", help="Small, and quickly encoded.")] = False,
+    allow_hdr: Annotated[bool, typer.Option("--allow-hdr", help="Go on with PQ and HLG clips.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Give a clip the light and colour of a reference photo, steady from frame to frame, with its sound."""
+    console.listen(quiet)
+    common, own = parse_strength(strength, DEFAULTS.strength)
+    amount = DEFAULTS.strength if common is None else common
+    # The finish takes off the noise and detail that the network adds, which in motion would shimmer.
+    how = FitOptions(matching=matching.value, strength=amount, strengths=own, finish=True)
+    options = VideoOptions(
+        fit=fit.value, keyframes=keyframes, window=window, start=start, end=end,
+        codec=codec.value if codec else None, crf=crf, preview=preview, allow_hdr=allow_hdr,
+    )  # fmt: skip
+    if (content_mask is None) != (style_mask is None) and segment == "off":
+        given, missing = ("--content-mask", "--style-mask")[:: 1 if content_mask else -1]
+        raise ParameterError(f"{given} needs {missing} beside it, or --segment auto for the other side")
+    if own and segment == "off" and content_mask is None:
+        raise ParameterError("a strength by region needs regions: give masks, or --segment auto")
+    check_installed()
+
+    from photostyle.device import resolve
+    from photostyle.jobs.video import load_style, stylize_clip
+    from photostyle.jobs.video_regions import segmented
+    from photostyle.weights import load_model
+
+    where = resolve(device.value)
+    network = load_model(model, device=where)
+    found = None
+    if segment != "off" and not (content_mask and style_mask):
+        from photostyle.segmentation import load_segmenter
+
+        found = segmented(load_segmenter(segment, where))
+    regions = _masks(content_mask, clip) if content_mask else found
+    reference = load_style(style, network, mask=style_mask, segment=found)
+
+    def work(progress: Progress) -> Report:
+        return stylize_clip(
+            network, clip, reference, out, how, options, regions=regions, resume=resume, overwrite=overwrite,
+            progress=progress,
+        )  # fmt: skip
+
+    _run(clip, out, work, quiet)
+
+
+def is_clip(path: Path) -> bool:
+    """Whether a path is named like a clip."""
+    return path.suffix.lower() in CLIPS
+
+
+def apply_to_clips(
+    transfer: Transfer,
+    clips: Sequence[Path],
+    out: Path,
+    *,
+    strength: float | None,
+    strengths: Mapping[str, float],
+    mask: Path | None,
+    segment: str,
+    size: int | None,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    """What ``photostyle apply`` does with clips; an interrupted run is continued. Arguments are its options."""
+    if not all(map(is_clip, clips)):
+        raise ParameterError("photos and clips do not go together: apply the style to each kind by itself")
+    if size is not None:
+        raise ParameterError("--size is for photos; for a small copy of a clip use photostyle video --preview")
+    if len(clips) > 1 and out.suffix:
+        raise ParameterError(f"{out}: {len(clips)} clips need a folder to be written to")
+    check_installed()
+
+    from photostyle.io import ensure_folder
+    from photostyle.jobs.video import apply_clip
+    from photostyle.jobs.video_regions import segmented
+    from photostyle.regions import WHOLE
+
+    if strengths:
+        options = replace(transfer.options, strengths={**transfer.options.strengths, **strengths})
+        transfer = replace(transfer, options=options)
+    found, by_region = None, {*transfer.regions, *transfer.options.strengths} - {WHOLE}
+    if by_region and mask is None and segment not in ("off", "cluster"):
+        from photostyle.segmentation import load_segmenter
+
+        found = segmented(load_segmenter(segment, next(transfer.model.parameters()).device))
+    if not out.suffix:
+        ensure_folder(out)
+    for clip in clips:
+        suffix = clip.suffix.lower() if clip.suffix.lower() in _CONTAINERS else ".mp4"
+        output = out / clip.with_suffix(suffix).name if out.is_dir() else out
+
+        def work(progress: Progress, clip: Path = clip, output: Path = output) -> Report:
+            return apply_clip(
+                transfer, clip, output, strength=strength, regions=_masks(mask, clip) if mask else found,
+                resume=not overwrite, overwrite=overwrite, progress=progress,
+            )  # fmt: skip
+
+        _run(clip, output, work, quiet)
+
+
+def check_installed() -> None:
+    """Raise ParameterError if what clips need is not installed."""
+    from importlib.util import find_spec
+
+    if any(find_spec(name) is None for name in ("av", "cv2")):
+        raise ParameterError("clips need PyAV and OpenCV: pip install 'photostyle[video]'")
+
+
+def _masks(path: Path, clip: Path) -> RegionSource:
+    from photostyle.io.video import VideoReader
+    from photostyle.jobs.video_regions import Masks
+
+    info = VideoReader(clip).info
+    shown = (info.height, info.width) if round(info.rotation / 90) % 2 == 0 else (info.width, info.height)
+    return Masks(path, shown)
+
+
+def _run(clip: Path, out: Path, work: Callable[[Progress], Report], quiet: bool) -> None:
+    if out.exists() and clip.exists() and out.samefile(clip):
+        raise ParameterError(f"{out}: would replace the clip itself; choose another output path")
+    try:
+        with _bar(quiet) as update:
+            report = work(update)
+    except KeyboardInterrupt:
+        parts = out.with_name(out.name + ".parts")
+        if parts.exists():
+            console.say(f"photostyle: stopped; what is done is kept in {parts}: run the same with --resume to go on")
+        raise
+    if not quiet:
+        shots = f"{report.shots} shot{'s' if report.shots > 1 else ''}"
+        damaged = "; parts of the clip were damaged" if report.damaged else ""
+        console.say(f"{out} written: {report.frames} frames, {shots}, {report.codec}{damaged}")
+
+
+@contextmanager
+def _bar(quiet: bool) -> Iterator[Progress]:
+    """A progress bar with frames a second and the time left, on stderr if that is a terminal."""
+    if quiet or not console.stderr.is_terminal:
+        yield lambda stage, done, total: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Speed(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            return Text(f"{task.speed:.1f} fps" if task.speed else "- fps")
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Speed(), TimeRemainingColumn())
+    with Progress(*columns, console=console.stderr, transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def update(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=total or None, completed=done)
+            bar.update(tasks[stage], completed=done, total=total or None)
+
+        yield update

@@ -1,0 +1,238 @@
+"""What a shot is given: one fitted transfer, windows to interpolate between, or nothing where every frame is fitted.
+
+Looks go through the disk before they are used, so that a run and its continuation apply the same numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from photostyle.errors import TransferMismatchError
+from photostyle.fitting import fit
+from photostyle.interpolation import Window, interpolate, measure
+from photostyle.io.files import atomic_write
+from photostyle.jobs.video_options import VideoOptions
+from photostyle.jobs.video_shots import Spread
+from photostyle.labels import match
+from photostyle.matching import Moments
+from photostyle.networks import WCT2
+from photostyle.options import FitOptions
+from photostyle.presets import load_transfer, save_transfer
+from photostyle.regions import WHOLE, Regions
+from photostyle.transfer import Transfer
+
+FIT_PIXELS = 960 * 540  # key frames and styles are reduced to so many: enough for statistics, and memory stays small
+
+
+@dataclass(frozen=True)
+class Look:
+    """A shot's transfers.
+
+    Attributes:
+        windows: (tick of its middle, window) in order of time; one for a shot with one fit; none if every frame is to
+            be fitted by itself.
+    """
+
+    windows: tuple[tuple[int, Window], ...]
+
+    @property
+    def steady(self) -> bool:
+        """One transfer serves all frames."""
+        return len(self.windows) == 1
+
+    def at(self, pts: int) -> Transfer | None:
+        """The transfer for the frame at a tick; None where the frame is to be fitted by itself."""
+        if not self.windows:
+            return None
+        for (start, first), (end, second) in zip(self.windows, self.windows[1:], strict=False):
+            if pts < end:
+                return interpolate(first, second, min(1.0, max(0.0, (pts - start) / (end - start))))
+        return self.windows[-1][1].transfer
+
+
+@dataclass(frozen=True, eq=False)
+class StyleSide:
+    """The reference photo: (3, H, W) in [0, 1] on the network's device, with its regions if frames have some."""
+
+    image: Tensor
+    regions: Regions | None = None
+
+    def fit(
+        self, model: WCT2, images: Sequence[Tensor], regions: Sequence[Regions] | None, how: FitOptions
+    ) -> Transfer:
+        """A transfer for frames (3, h, w) of one size; regions take those of the style as `labels.match` decides."""
+        if regions is None or self.regions is None:
+            return fit(model, list(images), self.image, options=how)
+        sources = match(side_by_side(regions), [self.regions]).sources
+        if set(sources) <= {WHOLE}:  # a shot without any of the style's regions
+            return fit(model, list(images), self.image, options=how)
+        return fit(
+            model,
+            list(images),
+            self.image,
+            content_regions=list(regions),
+            style_regions=self.regions,
+            sources=sources,
+            options=how,
+        )
+
+
+def side_by_side(regions: Sequence[Regions]) -> Regions:
+    """Regions of several frames (h, w) as those of one picture that shows them all."""
+    names = dict.fromkeys(name for found in regions for name in found.weights)
+    nothing = {found.size: torch.zeros_like(next(iter(found.weights.values()))) for found in regions if found.weights}
+    weights = {
+        name: torch.cat([found.weights.get(name, nothing[found.size]) for found in regions if found.weights], -1)
+        for name in names
+    }
+    return Regions(weights, all(found.hard for found in regions))
+
+
+@dataclass(frozen=True, eq=False)
+class Key:
+    """A key frame: (3, h, w), reduced to `FIT_PIXELS`, and its regions at that size."""
+
+    image: Tensor
+    regions: Regions | None
+
+
+class LookMaker(Protocol):
+    """Told of every frame of a shot in turn; makes the shot's look at its end."""
+
+    def offer(self, pts: int, make: Callable[[], Key]) -> None:
+        """A frame; `make` is called if it is kept."""
+        ...
+
+    def finish(self) -> Look:
+        """The shot is over."""
+        ...
+
+
+class Given:
+    """Every shot takes a transfer that was fitted elsewhere; or, without one, every frame is fitted by itself."""
+
+    def __init__(self, transfer: Transfer | None) -> None:
+        self._look = Look(((0, Window(transfer, {})),) if transfer else ())
+
+    def offer(self, pts: int, make: Callable[[], Key]) -> None:
+        """See `LookMaker`; no frame is kept."""
+
+    def finish(self) -> Look:
+        """See `LookMaker`."""
+        return self._look
+
+
+class Fitted:
+    """Fits a shot to key frames spread over it, or each window of it to key frames spread over the window."""
+
+    def __init__(
+        self, model: WCT2, style: StyleSide, how: FitOptions, options: VideoOptions, time_base: Fraction
+    ) -> None:
+        self._model, self._style = model, style
+        # Between windows the maps are those of moments as measured; drawing small regions towards the whole is not.
+        self._how = how if options.fit == "shot" else replace(how, shrinkage=0.0)
+        self._keyframes = options.keyframes
+        self._ticks = math.inf if options.fit == "shot" else float(options.window / time_base)
+        self._windows: list[tuple[int, Window]] = []
+        self._begin_window(None)
+
+    def _begin_window(self, start: int | None) -> None:
+        self._keys: Spread[Key] = Spread(self._keyframes)
+        self._start, self._last = start, start
+
+    def offer(self, pts: int, make: Callable[[], Key]) -> None:
+        """See `LookMaker`."""
+        if self._start is not None and pts - self._start >= self._ticks:
+            self._end_window()
+        if self._start is None:
+            self._begin_window(pts)
+        self._keys.offer(make)
+        self._last = pts
+
+    def _end_window(self) -> None:
+        assert self._start is not None
+        assert self._last is not None
+        keys = self._keys.chosen()
+        regions = [key.regions for key in keys if key.regions is not None]
+        images = [key.image.float() for key in keys]
+        transfer = self._style.fit(self._model, images, regions or None, self._how)
+        window = Window(transfer, {})
+        if math.isfinite(self._ticks):
+            window = measure(transfer, images, regions or None)
+        self._windows.append(((self._start + self._last) // 2, window))
+        self._begin_window(None)
+
+    def finish(self) -> Look:
+        """See `LookMaker`."""
+        if self._start is not None:
+            self._end_window()
+        look = Look(tuple(self._windows))
+        self._windows = []
+        return look
+
+
+def key_size(height: int, width: int) -> tuple[int, int]:
+    """(h, w) of at most `FIT_PIXELS` with the same proportions; never larger."""
+    scale = math.sqrt(FIT_PIXELS / (height * width))
+    return (height, width) if scale >= 1 else (max(16, round(height * scale)), max(16, round(width * scale)))
+
+
+def reduced(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """(…, 3, H, W) at `size` (h, w), antialiased; itself if it has that size."""
+    if tuple(image.shape[-2:]) == size:
+        return image
+    batch = image if image.dim() == 4 else image[None]
+    small = F.interpolate(batch, size=size, mode="bilinear", antialias=True)
+    return small if image.dim() == 4 else small[0]
+
+
+def reduced_regions(regions: Regions, size: tuple[int, int]) -> Regions:
+    """Regions at another size (h, w)."""
+    return Regions(regions.at(size), regions.hard)
+
+
+def save_look(look: Look, folder: Path, number: int) -> None:
+    """Write a shot's look. Raises OutputError."""
+    for i, (middle, window) in enumerate(look.windows):
+        save_transfer(window.transfer, folder / f"shot-{number:05d}-{i:05d}.style", overwrite=True)
+        tensors = {"middle": torch.tensor(middle)}
+        for site, found in window.moments.items():
+            for region, moments in found.items():
+                tensors[f"{site}/{region}/mean"] = moments.mean.cpu().contiguous()
+                tensors[f"{site}/{region}/covariance"] = moments.covariance.cpu().contiguous()
+                tensors[f"{site}/{region}/weight"] = torch.tensor(moments.weight, dtype=torch.float64)
+        with atomic_write(folder / f"shot-{number:05d}-{i:05d}.moments", overwrite=True) as partial:
+            partial.write_bytes(save(tensors))
+
+
+def load_look(folder: Path, number: int, count: int, model: WCT2) -> Look:
+    """Read a look of `count` windows back. Raises PhotostyleError if a file is missing, damaged or of another model."""
+    device = next(model.parameters()).device
+    windows = []
+    for i in range(count):
+        transfer = load_transfer(folder / f"shot-{number:05d}-{i:05d}.style", model)
+        path = folder / f"shot-{number:05d}-{i:05d}.moments"
+        try:
+            tensors = load(path.read_bytes())
+        except (OSError, SafetensorError) as error:
+            raise TransferMismatchError(f"{path}: cannot be read ({error}); start again without --resume") from error
+        moments: dict[str, dict[str, Moments]] = {}
+        for key in tensors:
+            if key.endswith("/mean"):
+                site, region = key.removesuffix("/mean").split("/", 1)
+                mean, covariance = (tensors[f"{site}/{region}/{part}"].to(device) for part in ("mean", "covariance"))
+                weight = float(tensors[f"{site}/{region}/weight"])
+                moments.setdefault(site, {})[region] = Moments(mean, covariance, weight)
+        windows.append((int(tensors["middle"]), Window(transfer, moments)))
+    return Look(tuple(windows))

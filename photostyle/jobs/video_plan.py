@@ -1,0 +1,154 @@
+"""The folder of a run: its plan, its looks and the segments done, so that a killed run can go on where it was.
+
+``OUT.parts/`` lies beside the output and holds ``plan.json`` (what was asked, on which files, and the timestamps and
+shots that were found), the looks, and ``segment-NNNNN.EXT``. Every file appears under its name only when it is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from photostyle.errors import OutputError
+from photostyle.io.files import atomic_write, ensure_folder
+from photostyle.io.opening import describe
+
+_PLAN = "plan.json"
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A run of frames between two cuts.
+
+    Attributes:
+        first: number of its first frame among those worked on.
+        count: how many frames it has.
+        windows: how many windows its look has.
+    """
+
+    first: int
+    count: int
+    windows: int
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Frames of one shot that are encoded together.
+
+    Attributes:
+        number: in order of time.
+        shot: number of its shot.
+        first: number of its first frame among those worked on.
+        count: how many frames it has.
+        lead: how many frames before it belong to the same shot.
+    """
+
+    number: int
+    shot: int
+    first: int
+    count: int
+    lead: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the first pass over a clip found.
+
+    Attributes:
+        pts: tick of every frame to work on.
+        shots: in order of time.
+        damaged: whether something could not be decoded.
+    """
+
+    pts: Sequence[int]
+    shots: Sequence[Shot]
+    damaged: bool
+
+    def segments(self, longest: int) -> list[Segment]:
+        """Shots cut into segments of at most `longest` frames."""
+        found: list[Segment] = []
+        for number, shot in enumerate(self.shots):
+            for first in range(shot.first, shot.first + shot.count, longest):
+                count = min(longest, shot.first + shot.count - first)
+                found.append(Segment(len(found), number, first, count, first - shot.first))
+        return found
+
+
+class Parts:
+    """The folder of a run that writes `output`.
+
+    Args:
+        output: the clip to be written.
+        asked: all that decides what the frames become, as JSON values; a run goes on only where it is the same.
+        resume: go on with what is there.
+        overwrite: without `resume`, drop what is there.
+
+    Raises:
+        OutputError: a run is there and neither was asked for, it was made with other settings, or the folder cannot
+            be written.
+    """
+
+    def __init__(self, output: Path, asked: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
+        self.folder = output.with_name(output.name + ".parts")
+        self._asked = json.loads(json.dumps(asked))
+        there = os.path.lexists(self.folder)
+        if there and not resume and not overwrite:
+            raise OutputError(
+                f"{self.folder}: an earlier run was interrupted; pass --resume to go on, or --overwrite to start again"
+            )
+        if there and not resume:
+            self.remove()
+        ensure_folder(self.folder)
+        self._check()
+
+    def _read(self) -> Any:
+        path = self.folder / _PLAN
+        try:
+            return json.loads(path.read_text())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise OutputError(f"{path}: cannot be read ({describe(error)}); start again with --overwrite") from error
+
+    def _check(self) -> None:
+        found = self._read()
+        if found is None:
+            return
+        before = found.get("asked", {})
+        differing = sorted(key for key in {*before, *self._asked} if before.get(key) != self._asked.get(key))
+        if differing:
+            raise OutputError(
+                f"{self.folder}: the interrupted run had another {', '.join(differing)}; "
+                "give the same to --resume, or start again with --overwrite"
+            )
+
+    def plan(self) -> Plan | None:
+        """The plan, if the first pass was finished."""
+        found = self._read()
+        if found is None:
+            return None
+        shots = [Shot(**shot) for shot in found["shots"]]
+        return Plan(found["pts"], shots, found["damaged"])
+
+    def keep(self, plan: Plan) -> None:
+        """Write the plan; the looks must be there already. Raises OutputError."""
+        shots = [{"first": s.first, "count": s.count, "windows": s.windows} for s in plan.shots]
+        text = json.dumps({"asked": self._asked, "damaged": plan.damaged, "shots": shots, "pts": list(plan.pts)})
+        with atomic_write(self.folder / _PLAN, overwrite=True) as partial:
+            partial.write_text(text)
+
+    def segment(self, segment: Segment, extension: str) -> Path:
+        """Where a segment is, or will be."""
+        return self.folder / f"segment-{segment.number:05d}.{extension}"
+
+    def remove(self) -> None:
+        """The folder is no longer needed. Raises OutputError if it cannot be removed."""
+        try:
+            shutil.rmtree(self.folder)
+        except OSError as error:
+            raise OutputError(f"{self.folder}: cannot be removed ({describe(error)}); remove it by hand") from error

@@ -1,0 +1,97 @@
+"""Photos of any size within a budget: which way is taken, and that the ways agree."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from photostyle import fitting, tiling
+from photostyle.errors import ParameterError
+from photostyle.jobs import rendering
+from photostyle.jobs.rendering import Rendering, fit, fit_and_render, render
+from photostyle.regions import Regions
+from tests.util import halves, picture, tiny_model
+
+SMALL = 90 << 20  # bytes: tiles of some 100 pixels for the tiny network
+
+
+def test_auto_takes_the_grid_for_large_photos():
+    auto = Rendering()
+    assert auto.mode_for((1000, 1500)) == "full"
+    assert auto.mode_for((4000, 6000)) == "grid"
+    assert Rendering("full").mode_for((4000, 6000)) == "full"
+    assert Rendering("grid").mode_for((100, 100)) == "grid"
+
+
+def test_options_out_of_range():
+    with pytest.raises(ParameterError, match="render is 'fast'"):
+        Rendering("fast")  # type: ignore[arg-type]
+    for pixels in (-1, 10):
+        with pytest.raises(ParameterError, match="fit size"):
+            Rendering(fit_pixels=pixels)
+    with pytest.raises(ParameterError, match="memory budget"):
+        Rendering(memory=1000).tile(tiny_model())
+
+
+@pytest.mark.parametrize("memory", [None, SMALL])
+def test_full_equals_the_plain_way(memory):
+    model, content, style = tiny_model(), picture(150, 330, 1), picture(80, 64, 2)
+    _, expected = fitting.fit_and_apply(model, content, style)
+    transfer, result = fit_and_render(model, content, [style], Rendering("full", memory, fit_pixels=0))
+    torch.testing.assert_close(result, expected, atol=1e-4, rtol=0)
+    assert transfer.options.regularization == model.config.regularization
+
+
+def test_small_budgets_use_tiles(monkeypatch):
+    sides = []
+    real = tiling.fit
+    monkeypatch.setattr(
+        tiling, "fit", lambda *args, tile, **names: sides.append(tile) or real(*args, tile=tile, **names)
+    )
+    model = tiny_model()
+    fit(model, [picture(150, 330, 1)], [picture(64, 64, 2)], Rendering(memory=SMALL))
+    assert sides == [tiling.tile_side(model.config, SMALL)]
+    fit(model, [picture(150, 330, 1)], [picture(64, 64, 2)], Rendering(memory=1 << 30))
+    assert len(sides) == 1
+
+
+def test_a_reduced_fit_is_close_to_the_exact_one():
+    model, content, style = tiny_model(), picture(240, 320, 1), picture(200, 200, 2)
+    exact = fit(model, [content], [style], Rendering(fit_pixels=0))
+    reduced = fit(model, [content], [style], Rendering(fit_pixels=30_000))
+    assert exact.maps.keys() == reduced.maps.keys()
+    image = picture(64, 64, 1)
+    difference = (exact.apply(image) - reduced.apply(image)).pow(2).mean().sqrt()
+    assert 0 < float(difference) < float(exact.apply(image).std())
+
+
+def test_regions_strengths_and_progress():
+    labels = Regions.from_labels(halves(96, 160, 1, 2))
+    model, content, seen = tiny_model(), picture(96, 160, 1), []
+    chosen = Rendering("full", SMALL, fit_pixels=8000, update=lambda *done: seen.append(done))
+    transfer = fit(
+        model,
+        [content],
+        [picture(64, 64, 2)],
+        chosen,
+        content_regions=[labels],
+        style_regions=[Regions.from_labels(halves(64, 64, 1, 2))],
+    )
+    assert set(transfer.regions) == {"*", "1", "2"}
+    result = render(transfer, content.clone(), chosen, regions=labels, strengths={"1": 0.0})
+    expected = transfer.apply(content, labels, strengths={"1": 0.0})
+    torch.testing.assert_close(result, expected, atol=1e-5, rtol=0)
+    assert seen[-1][0] == seen[-1][1]
+    by_grid = render(transfer, content.clone(), Rendering("grid"), regions=labels)
+    assert float((by_grid - transfer.apply(content, labels)).pow(2).mean().sqrt()) < 0.1
+
+
+def test_one_look_for_several_photos():
+    model, contents = tiny_model(), [picture(80, 120, 1), picture(120, 64, 3)]
+    shared = fit(model, contents, [picture(64, 64, 2)], Rendering(fit_pixels=0, memory=SMALL))
+    expected = fitting.fit(model, contents, [picture(64, 64, 2)])
+    torch.testing.assert_close(shared.apply(contents[1]), expected.apply(contents[1]), atol=1e-4, rtol=0)
+
+
+def test_modes_are_the_documented_ones():
+    assert rendering.MODES == ("full", "grid", "auto")
