@@ -82,9 +82,7 @@ class FeatureEncoder(nn.Module):
             raise ParameterError(f"an image must be (B, 3, H, W), got {tuple(image.shape)}")
         if min(image.shape[-2:]) < MIN_SIDE:
             height, width = image.shape[-2:]
-            raise ImageSizeError(
-                f"the image is {width}×{height} pixels; features need at least {MIN_SIDE}×{MIN_SIDE}"
-            )
+            raise ImageSizeError(f"the image is {width}×{height} pixels; features need at least {MIN_SIDE}×{MIN_SIDE}")
         reduce = F.max_pool2d if pooling == "max" else F.avg_pool2d
         found: dict[str, Tensor] = {}
         x: Tensor = self.conv0(image)

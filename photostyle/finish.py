@@ -49,7 +49,10 @@ def project(photo: Tensor, stylized: Tensor) -> Tensor:
     for iteration in range(ITERATIONS):
         trust = box_mean(weight, RADIUS)
         slope, intercept = solve_windows(
-            guide, target, lambda x, w=weight, n=trust: box_mean(x * w, RADIUS) / n, EPSILON  # type: ignore[misc]
+            guide,
+            target,
+            lambda x, w=weight, n=trust: box_mean(x * w, RADIUS) / n,
+            EPSILON,  # type: ignore[misc]
         )
         norm = box_mean(trust, RADIUS)
         slope = (box_mean(slope.flatten(1, 2) * trust, RADIUS) / norm).reshape(slope.shape)

@@ -32,7 +32,7 @@ def scene(tmp_path, cli):
     stripes(tmp_path / "sm.png", 33, 48, BLUE, RED)
     fit = ["photo", tmp_path / "c.png", "--style", tmp_path / "s.png", "--model", tmp_path / "tiny.safetensors"]
     masks = ["--content-mask", tmp_path / "cm.png", "--style-mask", tmp_path / "sm.png"]
-    for name, extra in (("whole", []), ("regions", masks)):
+    for name, extra in (("whole", ["--segment", "off"]), ("regions", masks)):
         done = cli(*fit, *extra, "-o", tmp_path / f"{name}.png", "--save-style", tmp_path / f"{name}.style")
         assert (done.code, len(done.lines)) == (0, 1)
     return tmp_path

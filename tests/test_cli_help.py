@@ -13,16 +13,17 @@ from photostyle.options import MATCHINGS, STAGES, FitOptions
 from tests.cli_util import ROOT, CommandLine, plain, subprocess_cli
 
 COMMANDS = {
-    (): ("photo", "apply", "segment", "weights"),
+    (): ("photo", "apply", "segment", "video", "weights"),
     ("photo",): (
         *("CONTENT", "--style", "--out", "-o", "--strength", "--at", "--matching", "--unpool", "--content-mask"),
         *("--style-mask", "--model", "--device", "--size", "--save-style", "--overwrite", "--quiet"),
-        *("--segment", "--mask-refine", "--map", "--keep", "--report", "--verbose", "-v"),
+        *("--segment", "--mask-refine", "--finish", "--map", "--keep", "--report", "--verbose", "-v"),
     ),
     ("apply",): (
         *("STYLE_FILE", "CONTENT", "--out", "--strength", "--content-mask", "--model", "--device", "--size"),
         *("--overwrite", "--quiet", "--segment", "--mask-refine", "--report", "--verbose"),
     ),
+    ("video",): ("--style", "--out", "--fit", "--codec", "--resume", "--start", "--end", "--preview", "--segment"),
     ("segment",): ("PHOTO", "--out", "-o", "--overlay", "--segment", "--device", "--size", "--overwrite", "--quiet"),
     ("weights",): ("list", "import", "fetch"),
     ("weights", "list"): (),

@@ -19,8 +19,8 @@ FLOORS = {
     "__main__": 8,
 }  # fmt: skip
 CORE = {
-    "errors", "options", "haar", "matching", "networks", "regions", "transfer", "fitting", "features", "finish", "guided",
-    "refine", "sources", "labels", "measuring", "yuv", "interpolation", "clustering", "tiling", "grid", "lut",
+    "errors", "options", "haar", "matching", "networks", "regions", "transfer", "fitting", "features", "finish",
+    "guided", "refine", "sources", "labels", "measuring", "yuv", "interpolation", "clustering", "tiling", "grid", "lut",
 }  # fmt: skip
 FILES_AND_PICTURES = {"PIL", "cv2", "av", "tifffile", "imagecodecs", "pathlib", "os", "shutil", "tempfile"}
 NETWORKS = {"torch", "torchvision", "timm", "segmentation_models_pytorch"}

@@ -226,9 +226,11 @@ def offered(tmp_path, monkeypatch):
         thread.join()
 
 
-def test_ade20k_is_downloaded_once_and_held_to_its_first_hash(offered, caplog):
+def test_ade20k_is_downloaded_once_and_held_to_its_first_hash(offered, caplog, monkeypatch):
     server, path = offered
-    with caplog.at_level(logging.INFO):
+    logger = logging.getLogger("photostyle")
+    monkeypatch.setattr(logger, "propagate", True)  # the command line, tested in the same process, switches it off
+    with caplog.at_level(logging.INFO, logger="photostyle"):
         segmenter = load_segmenter("ade20k")
     assert (segmenter.name, segmenter.licence, segmenter.classes) == ("ade20k", "MIT", ADE20K)
     assert segmenter.probabilities(IMAGE).shape == (150, 64, 64)

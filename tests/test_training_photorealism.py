@@ -132,9 +132,7 @@ def test_consistency_is_zero_where_the_decoder_repeats_the_encoder():
 def test_transfer_by_region_is_what_fitting_does(at):
     model = tiny_model()
     content, style = picture(32, 32, 1), picture(32, 32, 1) * 0.9 + 0.05
-    own, other = (
-        Regions.from_weights({"a": w, "b": 1 - w}) for w in (picture(32, 32, 3)[0], picture(32, 32, 4)[0])
-    )
+    own, other = (Regions.from_weights({"a": w, "b": 1 - w}) for w in (picture(32, 32, 3)[0], picture(32, 32, 4)[0]))
     found = moments_at(model, style[None], at, [other])
     output = transfer(model, content[None], [own], found, at, "monge", 1e-3)[0]
     options = FitOptions(at, "monge", 1.0, 1e-3, shrinkage=0.0, finish=False)

@@ -30,7 +30,16 @@ Strength = Annotated[
 Segment = Annotated[
     str,
     typer.Option(
-        metavar="auto|off|ade20k|cluster|PATH", help="How regions are found where there is no mask; PATH: own network."
+        metavar="off|auto|ade20k|cluster|PATH", help="How regions are found where there is no mask; PATH: own network."
+    ),
+]
+SegmentPhoto = Annotated[
+    str | None,
+    typer.Option(
+        "--segment",
+        metavar="off|auto|ade20k|cluster|PATH",
+        help="How regions are found where there is no mask; PATH: own network.",
+        show_default="off; auto where other options name regions",
     ),
 ]
 Finish = Annotated[  # type: ignore[valid-type]

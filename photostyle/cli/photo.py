@@ -25,6 +25,7 @@ from photostyle.cli.parameters import (
     Quiet,
     ReportFile,
     Segment,
+    SegmentPhoto,
     Size,
     Strength,
     Switch,
@@ -69,7 +70,7 @@ def photo(
         Path | None,
         typer.Option(metavar="MASK", help="Label map of the style photo, same colours.", show_default=False),
     ] = None,
-    segment: Segment = SEGMENT,
+    segment: SegmentPhoto = None,
     mask_refine: MaskRefine = Switch("on"),  # type: ignore[valid-type]
     finish: Finish = Switch("on" if DEFAULTS.finish else "off"),  # type: ignore[valid-type]
     mapping: Annotated[
@@ -103,6 +104,8 @@ def photo(
                          strengths=own, finish=finish.value == "on")  # fmt: skip
     styles, pairs, kept = parse_styles(style), parse_mapping(mapping), parse_names(keep)
     alone = (content_mask is None) != (style_mask is None)
+    by_region = bool(pairs or kept or own or any(region for region, _ in styles))
+    segment = segment or (SEGMENT if by_region or alone else "off")
     if alone and segment in ("off", "cluster"):
         given, missing = ("--content-mask", "--style-mask")[:: 1 if content_mask else -1]
         raise ParameterError(f"{given} needs {missing} beside it: regions are matched between the two photos")
@@ -112,8 +115,8 @@ def photo(
         raise ParameterError("--content-mask belongs to one photo: give one CONTENT")
     if len(styles) > 1 and style_mask:
         raise ParameterError("--style-mask belongs to one style photo: give one --style")
-    if segment == "off" and not content_mask and (pairs or kept or own or any(region for region, _ in styles)):
-        raise ParameterError("options by region need regions: give masks, or another --segment than off")
+    if segment == "off" and not content_mask and by_region:
+        raise ParameterError("options by region need regions: give masks, or --segment auto")
 
     from photostyle.device import resolve
     from photostyle.io import check_output, output_paths

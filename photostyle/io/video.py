@@ -61,6 +61,8 @@ class VideoReader:
     Attributes:
         info: see `VideoInfo`.
         damaged: seconds at which packets could not be decoded, found so far.
+        careful: decode with one thread. What a decoder makes of damage depends on how its threads happen to meet, so a
+            damaged clip gives the same frames again only like this.
 
     Raises:
         VideoReadError: missing, not a video, no frame in it, or of a colour system that is not supported.
@@ -69,6 +71,7 @@ class VideoReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.damaged: list[float] = []
+        self.careful = False
         self.info = self._probe()
 
     def frames(
@@ -99,7 +102,10 @@ class VideoReader:
         following = 0
         with _open(self.path) as container:
             stream = _video_stream(container, self.path)
-            stream.thread_type = "AUTO"
+            if self.careful:
+                stream.codec_context.thread_count = 1
+            else:
+                stream.thread_type = "AUTO"
             if seek is not None and seek > (stream.start_time or 0):
                 container.seek(seek, stream=stream)
             for packet in self._packets(container, stream):

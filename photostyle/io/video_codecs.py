@@ -38,7 +38,15 @@ class Codec:
 
 
 CODECS: Mapping[str, Codec] = {
-    "h264": Codec("libx264", (".mp4", ".mov", ".mkv"), 18, 51, {"preset": "medium"}, {"preset": "ultrafast"}),
+    # x264's macroblock tree does not always give the same bits for the same frames; a continued run must.
+    "h264": Codec(
+        "libx264",
+        (".mp4", ".mov", ".mkv"),
+        18,
+        51,
+        {"preset": "medium", "mbtree": "0"},
+        {"preset": "ultrafast", "mbtree": "0"},
+    ),
     "hevc": Codec(
         "libx265",
         (".mp4", ".mov", ".mkv"),

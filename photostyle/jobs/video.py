@@ -194,7 +194,11 @@ class _Run:
             plan = self.parts.plan()
             if plan is None:
                 plan = self._analyse(maker)
+                if plan.damaged:
+                    self.reader.careful = True
+                    plan = self._analyse(maker)
                 self.parts.keep(plan)
+            self.reader.careful = plan.damaged
             segments = grade_segments(
                 self.reader, plan, self.parts, self.grader, self.encoding, self.model, self.options, self.progress
             )

@@ -43,9 +43,7 @@ def save_features(
         temporary.write_bytes(serialize(tensors, metadata={**(extra or {}), **own}))
 
 
-def load_features(
-    path: str | os.PathLike[str] | None = None, device: str | torch.device = "cpu"
-) -> FeatureEncoder:
+def load_features(path: str | os.PathLike[str] | None = None, device: str | torch.device = "cpu") -> FeatureEncoder:
     """The encoder in a file, or the embedded one: eval mode, float32, no gradients of its weights.
 
     Raises:
