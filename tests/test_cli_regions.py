@@ -124,7 +124,7 @@ def test_one_mask_of_classes_needs_no_other(scene, done, photo):
 
 def test_strength_by_region(scene, done):
     none = done("--strength", 0, out="none.png")
-    full = done(out="full.png")
+    full = done("--segment", "auto", out="full.png")
     sky = done("--strength", "0,sky=1", out="sky.png")
     assert abs(sky - full)[:20, :50].mean() < abs(sky - none)[:20, :50].mean() / 3
     assert abs(sky - none)[30:, :50].mean() < abs(sky - full)[30:, :50].mean() / 3
@@ -135,7 +135,7 @@ def test_strength_by_region(scene, done):
 
 def test_kept_regions_stay(scene, done):
     none, kept = done("--strength", 0, out="none.png"), done("--keep", "sky", "--save-style", scene / "x.style")
-    full = done(out="full.png")
+    full = done("--segment", "auto", out="full.png")
     assert abs(kept - none)[:18, :50].mean() < abs(full - none)[:18, :50].mean() / 4
     assert abs(kept - full)[30:, :50].mean() < 2
     transfer = load_transfer(scene / "x.style", read_model(scene / "tiny.safetensors"))
