@@ -13,6 +13,8 @@ measured over more than a neighbourhood, so tiles and frames can be finished apa
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -48,12 +50,7 @@ def project(photo: Tensor, stylized: Tensor) -> Tensor:
     weight = guide.new_ones(guide.shape[0], 1, *guide.shape[-2:])
     for iteration in range(ITERATIONS):
         trust = box_mean(weight, RADIUS)
-        slope, intercept = solve_windows(
-            guide,
-            target,
-            lambda x, w=weight, n=trust: box_mean(x * w, RADIUS) / n,
-            EPSILON,  # type: ignore[misc]
-        )
+        slope, intercept = solve_windows(guide, target, _mean(weight, trust), EPSILON)
         norm = box_mean(trust, RADIUS)
         slope = (box_mean(slope.flatten(1, 2) * trust, RADIUS) / norm).reshape(slope.shape)
         intercept = box_mean(intercept * trust, RADIUS) / norm
@@ -62,6 +59,11 @@ def project(photo: Tensor, stylized: Tensor) -> Tensor:
             weight = 1 / (1 + residual / TOLERANCE**2)
     slope, intercept = (F.interpolate(x, scale_factor=2, mode="bilinear") for x in (slope.flatten(1, 2), intercept))
     return _apply(slope.reshape(*photo.shape[:1], 3, *photo.shape[1:]), intercept, photo)
+
+
+def _mean(weight: Tensor, trust: Tensor) -> Callable[[Tensor], Tensor]:
+    """Weighted means of windows; `trust` is the mean weight of each."""
+    return lambda x: box_mean(x * weight, RADIUS) / trust
 
 
 def _apply(slope: Tensor, intercept: Tensor, colours: Tensor) -> Tensor:
