@@ -12,10 +12,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
 
 from photostyle.errors import OutputError, ParameterError, WeightsError
-from photostyle.networks import ModelConfig
+from photostyle.networks import WCT2, ModelConfig
 from photostyle.training import loop
 from photostyle.training.config import TrainConfig
 from photostyle.training.loop import Trainer, whiten_first_layer
+from photostyle.weights import save_model
 from tests.test_training_teachers import write_pca
 from tests.util import TINY, halves, picture, tiny_model
 
@@ -193,6 +194,16 @@ def test_a_run_can_start_from_the_networks_of_another_runs_checkpoint(config, tm
     run.run()
     assert run.step == 9
     assert not same(run.model.state_dict(), first.model.state_dict())
+
+
+def test_a_run_can_start_from_a_model_file(config, tmp_path):
+    model, path = WCT2(config.model), tmp_path / "start.safetensors"
+    save_model(model, path, half=False)
+    run = trainer(replace(config, init=path), tmp_path / "run")
+    assert same(run.model.state_dict(), model.state_dict())
+    other = replace(config, init=path, model=replace(TINY, widths=(6, 8, 10, 14)))
+    with pytest.raises(WeightsError, match="another network"):
+        trainer(other, tmp_path / "other")
 
 
 @pytest.mark.parametrize("wrong", ["missing", "widths"])

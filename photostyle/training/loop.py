@@ -25,7 +25,7 @@ from photostyle.training import data, labelled, losses, photorealism
 from photostyle.training.batches import Batch, make_batch
 from photostyle.training.config import TrainConfig
 from photostyle.training.teachers import make_teacher
-from photostyle.weights.files import one_line
+from photostyle.weights.files import one_line, read_model
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,9 @@ class Trainer:
         teacher = make_teacher(config.teacher, config.teacher_path, device)
         self.targets = losses.Targets(teacher, calibration)
         self.projections = losses.Projections(config.model.widths, teacher.channels).to(device)
-        if config.init:
+        if config.init and config.init.suffix == ".safetensors":
+            self._load_model(config.init)
+        elif config.init:
             self._load(config.init, ("model", "projections"))
         first = [*self.model.encoder.conv0.parameters(), *self.model.encoder.conv1_1.parameters()]
         fast = [*first, *self.projections.parameters()]
@@ -109,6 +111,12 @@ class Trainer:
         """Continue from the checkpoint. Raises WeightsError if it is missing, damaged or of another configuration."""
         state = self._load(self.checkpoint, ("model", "projections", "optimizer", "schedule"), same_run=True)
         self.step = state["step"]
+
+    def _load_model(self, path: Path) -> None:
+        start = read_model(path, self.device)
+        if start.config.widths != self.config.model.widths or start.config.unpool != self.config.model.unpool:
+            raise WeightsError(f"{path} is of another network than the one to train: {start.config}")
+        self.model.load_state_dict(start.state_dict())
 
     def _load(self, checkpoint: Path, parts: Sequence[str], *, same_run: bool = False) -> dict[str, Any]:
         try:
