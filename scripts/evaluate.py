@@ -60,6 +60,7 @@ def main() -> int:
     parser.add_argument("--shrinkage", type=float, default=FitOptions().shrinkage)
     parser.add_argument("--at", default=",".join(FitOptions().at))
     parser.add_argument("--matching", default=FitOptions().matching)
+    parser.add_argument("--finish", choices=("on", "off"), default="on" if FitOptions().finish else "off")
     parser.add_argument("--strength", type=float, default=1.0)
     parser.add_argument("--regularization", type=float)
     parser.add_argument("--unmatched", default="whole")
@@ -77,7 +78,7 @@ def main() -> int:
     features = quality.Features(str(arguments.features))
     options = FitOptions(
         tuple(arguments.at.split(",")), arguments.matching, arguments.strength, arguments.regularization,
-        arguments.unmatched, shrinkage=arguments.shrinkage,
+        arguments.unmatched, shrinkage=arguments.shrinkage, finish=arguments.finish == "on",
     )  # fmt: skip
     segment = find_segmentation(arguments.segment, model, torch.device("cpu"))
     results: dict[int, dict[str, float]] = {}

@@ -31,8 +31,8 @@ class TrainConfig:
         weight_decay: of AdamW.
         distillation, mse, l1: weights of the losses (L1 and squared error of the reconstruction).
         grade: how strongly crops are graded at random (0 not at all).
-        init: what to start from instead of fresh weights: another run's checkpoint, or a model (``.safetensors``), which
-            has no projections, so that they start fresh.
+        init: what to start from instead of fresh weights: another run's checkpoint, or a model (``.safetensors``); that
+            has no projections, so they start fresh.
         pairs: content/style pairs a step that go through the transfer; 0 trains reconstruction and distillation only,
             on `batch` crops. With pairs, the crops are those of the pairs and `batch` is not used.
         twins: how many of the pairs are two crops of one photo under two grades, so that the truth is known.
