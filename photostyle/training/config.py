@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
 from photostyle.errors import ParameterError
 from photostyle.networks import ModelConfig
 from photostyle.options import Matching
+from photostyle.training.settings import check_numbers, from_table
 from photostyle.training.teachers import TeacherKind
 
 
@@ -85,11 +85,7 @@ class TrainConfig:
     checkpoint_every: int = 200
 
     def __post_init__(self) -> None:
-        for item in fields(self):
-            value = getattr(self, item.name)
-            number = isinstance(value, (int, float)) and 0 <= value < math.inf
-            if (item.type == "int" and not (number and type(value) is int)) or (item.type == "float" and not number):
-                raise ParameterError(f"{item.name} is {value!r}; it must be of type {item.type} and not negative")
+        check_numbers(self, ("steps", "batch", "validate_every", "checkpoint_every"))
         for name, kind in (("teacher", TeacherKind), ("matching", Matching)):
             if (value := getattr(self, name)) not in get_args(kind):
                 raise ParameterError(f"{name} is {value!r}; it must be one of {', '.join(get_args(kind))}")
@@ -101,22 +97,12 @@ class TrainConfig:
             raise ParameterError("masked_twins must not exceed twins, nor masked the pairs that are no twins")
         if self.masked and self.labelled is None:
             raise ParameterError("masked pairs need the folder of labelled scenes: give labelled")
-        if min(self.steps, self.batch, self.validate_every, self.checkpoint_every) < 1:
-            raise ParameterError("steps, batch, validate_every and checkpoint_every must be at least 1")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TrainConfig:
         """From a parsed TOML table; raises ParameterError on unknown or missing fields."""
-        values = dict(values)
-        try:
-            if "model" in values:
-                model = dict(values["model"])
-                values["model"] = ModelConfig(**{**model, "widths": tuple(model["widths"])})
-            for name in ("photos", "teacher_path", "init", "labelled"):
-                if name in values:
-                    values[name] = Path(values[name])
-            return cls(**values)
-        except KeyError as error:
-            raise ParameterError(f"training configuration: the table model needs {error.args[0]}") from error
-        except (TypeError, ValueError) as error:
-            raise ParameterError(f"training configuration: {error}") from error
+        return from_table(cls, values, {"model": _model})
+
+
+def _model(table: dict[str, Any]) -> ModelConfig:
+    return ModelConfig(**{**table, "widths": tuple(table["widths"])})

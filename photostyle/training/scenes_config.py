@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from photostyle.errors import ParameterError
 from photostyle.segmentation.network import CLASSES, Architecture
 from photostyle.training.scenes_light import Shares
+from photostyle.training.settings import check_numbers, from_table
 
 
 @dataclass(frozen=True)
@@ -82,18 +82,11 @@ class SceneConfig:
     checkpoint_every: int = 100
 
     def __post_init__(self) -> None:
-        for item in fields(self):
-            value = getattr(self, item.name)
-            number = isinstance(value, (int, float)) and 0 <= value < math.inf
-            if (item.type == "int" and not (number and type(value) is int)) or (item.type == "float" and not number):
-                raise ParameterError(f"{item.name} is {value!r}; it must be of type {item.type} and not negative")
+        check_numbers(self, ("steps", "batch", "long_side", "distil_every", "validate_every", "checkpoint_every"))
         if self.side % 32 or self.side < 64:
             raise ParameterError(f"side is {self.side}; it must be a multiple of 32, at least 64")
         if len(self.scales) != 2 or not 0 < self.scales[0] <= self.scales[1]:
             raise ParameterError(f"scales is {self.scales}; it must be two positive numbers, the lesser first")
-        for name in ("steps", "batch", "long_side", "distil_every", "validate_every", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise ParameterError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if self.decay > 1:
             raise ParameterError(f"decay is {self.decay}; it is a share of the steps, at most 1")
         if self.held not in self.sets or not all(share > 0 for share in self.sets.values()):
@@ -108,17 +101,5 @@ class SceneConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> SceneConfig:
         """From a parsed TOML table; raises ParameterError on unknown or missing fields."""
-        values = dict(values)
-        try:
-            if "architecture" in values:
-                values["architecture"] = Architecture(**values["architecture"])
-            if "light" in values:
-                values["light"] = Shares(**values["light"])
-            if "scales" in values:
-                values["scales"] = tuple(values["scales"])
-            for name in ("scenes", "photos", "teacher_path", "init"):
-                if name in values:
-                    values[name] = Path(values[name])
-            return cls(**values)
-        except (TypeError, ValueError) as error:
-            raise ParameterError(f"training configuration: {error}") from error
+        tables = {"architecture": lambda table: Architecture(**table), "light": lambda table: Shares(**table)}
+        return from_table(cls, values, {**tables, "scales": tuple})
