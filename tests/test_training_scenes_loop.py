@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from _training import read_table
 from safetensors.torch import save_file
 
 from photostyle.errors import ParameterError, WeightsError
@@ -87,7 +88,7 @@ def run_folder(tmp_path, monkeypatch):
 
 
 def config(folder):
-    return train_script().read_config(folder / "config.toml", [])
+    return SceneConfig.from_dict(read_table(folder / "config.toml"))
 
 
 def script(name):
@@ -177,7 +178,7 @@ def test_a_run_can_start_from_another_ones_end(run_folder):
 
 def test_every_loss_has_its_time(run_folder):
     trainer = SceneTrainer(config(run_folder), run_folder / "run", torch.device("cpu"))
-    names = [set(trainer._advance()) for _ in range(4)]
+    names = [set(trainer.advance(trainer.batch(trainer.step))) for _ in range(4)]
     assert [("distillation" in n, "consistency" in n) for n in names] == [
         (True, False), (False, False), (True, True), (False, True),
     ]  # fmt: skip

@@ -66,6 +66,14 @@ def split(photos: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
     return [photo for index, photo in enumerate(photos) if index % HELD_OUT_EVERY], held
 
 
+def middle(photo: Tensor, side: int = 256, multiple: int = 1) -> Tensor:
+    """The middle square of a photo (3, H, W) uint8, as (1, 3, S, S) in [0, 1]: S is `side` or what the photo allows."""
+    height, width = photo.shape[-2:]
+    side = min(side, height // multiple * multiple, width // multiple * multiple)
+    top, left = (height - side) // 2, (width - side) // 2
+    return photo[None, :, top : top + side, left : left + side].float() / 255
+
+
 def step_generator(seed: int, step: int) -> torch.Generator:
     """The source of all randomness of one step, on the CPU."""
     return torch.Generator().manual_seed(seed * 1_000_003 + step + 1)
