@@ -11,16 +11,19 @@ FLOORS = {
     "errors": 0,
     "options": 1, "haar": 1, "guided": 1, "io": 1, "lut": 1, "motion": 1, "yuv": 1,
     "matching": 2, "networks": 2, "regions": 2, "device": 2, "memory": 2, "features": 2, "finish": 2,
-    "transfer": 3, "evaluate": 3, "weights": 3, "sources": 3, "refine": 3,
-    "measuring": 4, "labels": 4, "clustering": 4, "presets": 4, "segmentation": 4,
+    "transfer": 3, "evaluate": 3, "weights": 3, "sources": 3, "refine": 3, "targets": 3,
+    "measuring": 4, "mixing": 4, "labels": 4, "clustering": 4, "presets": 4, "segmentation": 4,
     "fitting": 5, "tiling": 5, "grid": 5, "interpolation": 5,
-    "training": 6, "jobs": 6,
-    "cli": 7,
-    "__main__": 8,
+    "methods": 6,
+    "training": 7, "jobs": 7,
+    "cli": 8,
+    "__main__": 9,
 }  # fmt: skip
 CORE = {
     "errors", "options", "haar", "matching", "networks", "regions", "transfer", "fitting", "features", "finish",
-    "guided", "refine", "sources", "labels", "measuring", "yuv", "interpolation", "clustering", "tiling", "grid", "lut",
+    "guided", "refine", "sources", "labels", "targets", "measuring", "yuv", "interpolation", "clustering", "tiling", "grid", "lut",
+    "mixing",
+    "methods",
 }  # fmt: skip
 FILES_AND_PICTURES = {"PIL", "cv2", "av", "tifffile", "imagecodecs", "pathlib", "os", "shutil", "tempfile"}
 NETWORKS = {"torch", "torchvision", "timm", "segmentation_models_pytorch"}

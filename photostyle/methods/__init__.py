@@ -1,0 +1,105 @@
+"""The family that WCT2 comes from: every method behind one interface (`photostyle.methods.base.Method`).
+
+    >>> from photostyle import methods
+    >>> info = methods.find("gatys")
+    >>> method = info.create(info.options(steps=200), features=encoder)
+    >>> result = method.run(content, style)                     # (1, 3, H, W) in [0, 1]
+
+The table below is all that is loaded until a method is used.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
+
+from photostyle.errors import ParameterError
+
+if TYPE_CHECKING:
+    from photostyle.methods.base import Method
+
+Need = Literal["features", "model"]
+
+
+@dataclass(frozen=True)
+class MethodInfo:
+    """One line of the table of methods.
+
+    Attributes:
+        name: what people ask for.
+        title: what it does, in half a line.
+        paper: authors, title in short, venue and year.
+        home: ``module:Class`` inside this package; the class is called with its options and what it `needs`.
+        options_home: ``module:Class`` of its options, a frozen dataclass whose defaults are the method's own. Inside
+            this package; a dot at the start counts from ``photostyle``.
+        needs: what else its class takes, by keyword: ``features``, a `photostyle.features.FeatureEncoder`; ``model``,
+            a `photostyle.networks.WCT2`.
+        masks: it looks at regions.
+        iterative: it goes on in steps, reports a loss at each, and can be stopped.
+    """
+
+    name: str
+    title: str
+    paper: str
+    home: str
+    options_home: str
+    needs: tuple[str, ...] = ()
+    masks: bool = False
+    iterative: bool = False
+
+    @property
+    def options(self) -> type[Any]:
+        """The class of its options."""
+        return _class(self.options_home)
+
+    def create(self, options: Any = None, **needed: object) -> Method:
+        """The method, ready to run.
+
+        Args:
+            options: an instance of `options`; None takes all defaults.
+            needed: the networks that it `needs`, all on one device, and nothing else.
+
+        Raises:
+            ParameterError: the options are another method's, or a network is missing or too many.
+        """
+        chosen = self.options() if options is None else options
+        if not isinstance(chosen, self.options):
+            raise ParameterError(f"{self.name} takes {self.options.__name__}, got {type(chosen).__name__}")
+        if set(needed) != set(self.needs):
+            wanted, given = (", ".join(sorted(names)) or "nothing" for names in (self.needs, needed))
+            raise ParameterError(f"{self.name} needs {wanted}, got {given}")
+        method: Method = _class(self.home)(chosen, **needed)
+        return method
+
+
+METHODS: tuple[MethodInfo, ...] = (
+    MethodInfo(
+        name="wct2",
+        title="whitening and colouring at wavelet pooling, one pass",
+        paper="Yoo et al., Photorealistic Style Transfer via Wavelet Transforms, ICCV 2019",
+        home="wct2:Wct2",
+        options_home=".options:FitOptions",
+        needs=("model",),
+        masks=True,
+    ),
+)
+
+
+def find(name: str) -> MethodInfo:
+    """The method of that name. Raises ParameterError, which names the nearest one, if there is none."""
+    for info in METHODS:
+        if info.name == name:
+            return info
+    names = [info.name for info in METHODS]
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"there is {', '.join(names)}"
+    raise ParameterError(f"no method is called {name!r}: {hint}")
+
+
+def _class(home: str) -> type[Any]:
+    module, name = home.split(":")
+    within = "photostyle" if module.startswith(".") else "photostyle.methods."
+    found: type[Any] = getattr(import_module(f"{within}{module}"), name)
+    return found
