@@ -34,7 +34,7 @@ def cluster(model: WCT2, images: Sequence[Tensor], clusters: int = CLUSTERS) -> 
 
     Args:
         model: the network whose features tell surfaces apart.
-        images: (3, H, W) in [0, 1], on the model's device.
+        images: (3, H, W) in [0, 1], on any device.
         clusters: how many to look for; fewer are left where photos do not share them.
 
     Returns:
@@ -54,7 +54,8 @@ def _describe(model: WCT2, image: Tensor) -> Tensor:
     height, width = image.shape[-2:]
     scale = min(1.0, _SIDE / max(height, width))
     size = [max(2 * MULTIPLE, round(side * scale / MULTIPLE) * MULTIPLE) for side in (height, width)]
-    x = small = F.interpolate(image[None].float(), size=size, mode="bilinear", antialias=True, align_corners=False)
+    small = F.interpolate(image[None].float(), size=size, mode="bilinear", antialias=True, align_corners=False)
+    x = small = small.to(next(model.parameters()).device)
     skips: dict[int, Skip] = {}
     for level in range(1, _LEVEL + 1):
         x = model.encoder.level(x, level, skips)

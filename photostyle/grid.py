@@ -23,7 +23,7 @@ from photostyle.guided import affine_windows, box_mean
 from photostyle.measuring import shaped
 from photostyle.networks import MIN_SIDE
 from photostyle.regions import Regions
-from photostyle.transfer import Transfer, as_regions
+from photostyle.transfer import Transfer
 
 PIXELS = 1 << 20  # that the network sees
 RADIUS = 4  # of the windows, in pixels of the reduced photo
@@ -104,6 +104,7 @@ def render_(
     strengths: Mapping[str, float] | None = None,
     *,
     pixels: int = PIXELS,
+    network: Callable[[Tensor, Regions | None], Tensor] | None = None,
     update: Callable[[int, int], None] | None = None,
 ) -> Tensor:
     """Stylize an image of any size in place, at the cost of a small one.
@@ -111,10 +112,11 @@ def render_(
     Args:
         transfer: the fitted style.
         image: (3, H, W) or (B, 3, H, W) float32 in [0, 1], from 16×16; overwritten with the result and returned.
-        regions: as for `Transfer.apply`, of the full size.
+        regions: as for `Transfer.apply`, of any size with the image's proportions.
         strength: as for `Transfer.apply`.
         strengths: as for `Transfer.apply`.
         pixels: about how many pixels the network sees.
+        network: what the reduced image (B, 3, h, w) becomes; None is ``transfer.apply``.
         update: called with the rows done and in all.
 
     Raises:
@@ -123,26 +125,35 @@ def render_(
     if image.dtype != torch.float32:
         raise ParameterError(f"an image that is changed in place must be float32, got {image.dtype}")
     batch = shaped(image)
-    small, weights = reduce(batch, as_regions(regions, batch), pixels)
+    small, weights = reduce(batch, Regions.from_labels(regions) if isinstance(regions, Tensor) else regions, pixels)
     small = small.to(next(transfer.model.parameters()).device)
-    grid = fit_grid(small, transfer.apply(small, weights, strength, strengths))
-    grid.apply_(batch, update)
+    styled = network(small, weights) if network else transfer.apply(small, weights, strength, strengths)
+    fit_grid(small, styled).apply_(batch, update)
     return image
 
 
 def reduce(image: Tensor, regions: Regions | None, pixels: int) -> tuple[Tensor, Regions | None]:
     """An image (B, 3, H, W) and its regions, antialiased down to about `pixels` pixels; never enlarged.
 
+    Regions may have another size than the image, and are brought to the size that it gets.
+
     Raises:
+        MaskError: the regions' proportions are not the image's.
         ParameterError: `pixels` is too few for 16 pixels a side.
     """
     height, width = image.shape[-2:]
+    if regions:
+        regions.check_proportions((height, width))
     scale = (pixels / (height * width)) ** 0.5
     if scale >= 1:
-        return image, regions
+        return image, regions and _at(regions, (height, width))
     size = (max(1, round(height * scale)), max(1, round(width * scale)))
     if pixels < MIN_SIDE**2:
         raise ParameterError(f"{pixels} pixels are too few for the network; {MIN_SIDE**2} are the least")
     size = (max(size[0], MIN_SIDE), max(size[1], MIN_SIDE))  # a panorama far longer than high
     small = F.interpolate(image.float(), size, mode="bilinear", antialias=True, align_corners=False)
-    return small, regions and Regions(regions.at(size), regions.hard)
+    return small, regions and _at(regions, size)
+
+
+def _at(regions: Regions, size: tuple[int, int]) -> Regions:
+    return regions if regions.size == size else Regions(regions.at(size), regions.hard)

@@ -51,7 +51,7 @@ def refine(regions: Regions, image: Tensor) -> Regions:
     """
     if not regions.weights:
         raise MaskError("no region given")
-    _check_proportions(regions.size, (image.shape[-2], image.shape[-1]))
+    regions.check_proportions((image.shape[-2], image.shape[-1]))
     stack = torch.stack(list(regions.weights.values())).to(image.device, torch.float32)
     rest = (1 - stack.sum(0, keepdim=True)).clamp_min(0)
     if float(rest.max()) > 1e-4:
@@ -163,10 +163,3 @@ def _enlarged_rows(stack: Tensor, top: int, count: int, height: int, width: int)
     below = (above + 1).clamp_max(source - 1)
     strip = torch.lerp(stack[:, above], stack[:, below], (centre - above).to(stack)[:, None])
     return F.interpolate(strip[None], size=(count, width), mode="bilinear", align_corners=False)[0]
-
-
-def _check_proportions(mask: tuple[int, int], image: tuple[int, int]) -> None:
-    # Rounding of a reduced size moves either side by less than a pixel.
-    (h, w), (height, width) = mask, image
-    if abs(h * width - w * height) > max(height + width, h + w):
-        raise MaskError(f"the regions are {w}×{h} pixels but their image is {width}×{height}: proportions differ")

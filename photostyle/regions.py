@@ -64,6 +64,13 @@ class Regions:
         height, width = next(iter(self.weights.values())).shape
         return height, width
 
+    def check_proportions(self, image: tuple[int, int]) -> None:
+        """Raise MaskError unless these can be regions of an image of `image` (H, W) pixels or of a reduced one."""
+        (h, w), (height, width) = self.size, image
+        # Rounding of a reduced size moves either side by less than a pixel.
+        if abs(h * width - w * height) > max(height + width, h + w):
+            raise MaskError(f"the regions are {w}×{h} pixels but their image is {width}×{height}: proportions differ")
+
     def pixels(self, name: str) -> float:
         """Total weight of a region in full-size pixels; 0 if there is no such region."""
         return float(self.weights[name].sum(dtype=torch.float64)) if name in self.weights else 0.0

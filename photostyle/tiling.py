@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 NETWORK_HALO = 64  # pixels
 HALO = NETWORK_HALO + math.ceil(REACH / MULTIPLE) * MULTIPLE
-SMALLEST, LARGEST = 64, 2048  # sides of a core: below, all is halo; above, nothing gets faster
+SMALLEST, LARGEST = 64, 1536  # sides of a core: below, all is halo; above, nothing gets much faster
 _Result = TypeVar("_Result")
 _Slices = tuple[slice, slice]
 
@@ -60,16 +60,16 @@ class Tile:
         return rows, columns
 
 
-def tiles(size: tuple[int, int], side: int) -> list[Tile]:
+def tiles(size: tuple[int, int], side: int, halo: int = HALO) -> list[Tile]:
     """Tiles that cover an image of `size` (H, W), their cores at most `side` (a multiple of 8) and of like size."""
-    rows, columns = (_spans(length, side) for length in size)
+    rows, columns = (_spans(length, side, halo) for length in size)
     return [Tile((high[0], wide[0]), (high[1], wide[1])) for high in rows for wide in columns]
 
 
-def _spans(length: int, side: int) -> list[tuple[slice, slice]]:
+def _spans(length: int, side: int, halo: int) -> list[tuple[slice, slice]]:
     step = math.ceil(length / math.ceil(length / side) / MULTIPLE) * MULTIPLE
     starts = range(0, length, step)
-    return [(slice(a, min(a + step, length)), slice(max(a - HALO, 0), min(a + step + HALO, length))) for a in starts]
+    return [(slice(a, min(a + step, length)), slice(max(a - halo, 0), min(a + step + halo, length))) for a in starts]
 
 
 def bytes_per_pixel(config: ModelConfig) -> int:
@@ -80,6 +80,11 @@ def bytes_per_pixel(config: ModelConfig) -> int:
     rounded up by a tenth.
     """
     return 300 + config.widths[0] * (88 if config.unpool == "cat5" else 28)
+
+
+def fits(config: ModelConfig, pixels: int, budget: int) -> bool:
+    """Whether an image of so many pixels can and should be done as one tile."""
+    return pixels <= (LARGEST + 2 * HALO) ** 2 and pixels * bytes_per_pixel(config) <= budget
 
 
 def tile_side(config: ModelConfig, budget: int) -> int:
@@ -137,7 +142,7 @@ def apply(
         result = torch.empty(batch.shape, dtype=torch.float32, device=batch.device)
         plan = tiles(_size(batch), side)
         for number, part in enumerate(plan, 1):
-            crop = batch[..., part.crop[0], part.crop[1]].to(device)
+            crop = batch[..., part.crop[0], part.crop[1]].to(device).contiguous()
             mapped = transfer.apply(crop, _cut(resolved, part.crop), strength, strengths)
             result[..., part.core[0], part.core[1]] = mapped[..., part.inside[0], part.inside[1]].to(batch.device)
             if update:
@@ -207,8 +212,8 @@ def _measure(
     found: dict[str, list[dict[str, Measured]]] = {name: [] for name in wanted}
     height, width = _size(image)
     # As in the whole image, the reflected rows and columns up to the next multiple of 8 count.
-    for part in tiles((height + -height % MULTIPLE, width + -width % MULTIPLE), side):
-        crop = as_batch(image[..., part.crop[0], part.crop[1]].to(device))
+    for part in tiles((height + -height % MULTIPLE, width + -width % MULTIPLE), side, NETWORK_HALO):
+        crop = as_batch(image[..., part.crop[0], part.crop[1]].to(device).contiguous())
         weights = as_regions(_cut(regions, part.crop), crop)
         (crop, weights), _ = pad(crop, weights)
         core = _cut(weights, part.inside)

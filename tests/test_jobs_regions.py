@@ -47,7 +47,7 @@ def scene(tmp_path):
 
 
 def planned(scene, masks=(None, None), references=None, **settings):
-    content, style = load(scene / "c.png", MODEL), load(scene / "s.png", MODEL)
+    content, style = load(scene / "c.png"), load(scene / "s.png")
     masks = tuple(scene / mask if mask else None for mask in masks)
     return plan(content, references or [Reference(style)], masks, RegionSettings(**settings), FitOptions())
 
@@ -84,7 +84,7 @@ def test_probabilities_become_regions_of_the_photo_s_size(scene):
 def test_a_style_is_segmented_once_for_all_photos(scene):
     segmenter = Bright()
     how = RegionSettings(ClassSegmentation(segmenter))
-    references = prepare([Reference(load(scene / "s.png", MODEL))], how)
+    references = prepare([Reference(load(scene / "s.png"))], how)
     assert segmenter.calls == 1
     for _ in range(3):
         planned(scene, references=references, segment=how.segment)
@@ -94,7 +94,7 @@ def test_a_style_is_segmented_once_for_all_photos(scene):
 
 
 def test_clusters_are_found_in_all_photos_together(scene):
-    styles = [Reference(load(scene / name, MODEL)) for name in ("s.png", "c.png")]
+    styles = [Reference(load(scene / name)) for name in ("s.png", "c.png")]
     found = planned(scene, references=styles, segment=ClusterSegmentation(MODEL))
     assert set(found.content.weights) == set(found.styles[0].weights) == set(found.styles[1].weights)
     assert all(name.startswith("cluster") for name in found.content.weights)
@@ -148,7 +148,7 @@ MASKS = {
 @pytest.mark.parametrize("refined", [True, False])
 def test_odd_masks_give_sensible_results(scene, mask, refined):
     MASKS[mask](scene / "cm.png")
-    style = load(scene / "s.png", MODEL)
+    style = load(scene / "s.png")
     stylize_file(
         MODEL, scene / "c.png", style, scene / "o.png", FitOptions(), masks=(scene / "cm.png", scene / "sm.png"),
         regions=RegionSettings(refine_masks=refined),
@@ -221,7 +221,7 @@ def test_random_label_maps_never_give_nan(tmp_path_factory, seed, count, refined
     refusal, transfer = "", None
     try:
         transfer = stylize_file(
-            MODEL, folder / "c.png", load(folder / "s.png", MODEL), folder / "o.png",
+            MODEL, folder / "c.png", load(folder / "s.png"), folder / "o.png",
             FitOptions(("encoder", "decoder", "skip")), masks=(folder / "cm.png", folder / "sm.png"),
             regions=RegionSettings(refine_masks=refined),
         )  # fmt: skip

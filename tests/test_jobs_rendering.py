@@ -12,7 +12,7 @@ from photostyle.jobs.rendering import Rendering, fit, fit_and_render, render
 from photostyle.regions import Regions
 from tests.util import halves, picture, tiny_model
 
-SMALL = 90 << 20  # bytes: tiles of some 100 pixels for the tiny network
+SMALL = 90 << 20  # bytes: 110,000 pixels at once for the tiny network, or tiles of some 100 pixels
 
 
 def test_auto_takes_the_grid_for_large_photos():
@@ -49,9 +49,9 @@ def test_small_budgets_use_tiles(monkeypatch):
         tiling, "fit", lambda *args, tile, **names: sides.append(tile) or real(*args, tile=tile, **names)
     )
     model = tiny_model()
-    fit(model, [picture(150, 330, 1)], [picture(64, 64, 2)], Rendering(memory=SMALL))
+    fit(model, [picture(330, 450, 1)], [picture(64, 64, 2)], Rendering(memory=SMALL))
     assert sides == [tiling.tile_side(model.config, SMALL)]
-    fit(model, [picture(150, 330, 1)], [picture(64, 64, 2)], Rendering(memory=1 << 30))
+    fit(model, [picture(330, 450, 1)], [picture(64, 64, 2)], Rendering(memory=1 << 30))
     assert len(sides) == 1
 
 

@@ -135,7 +135,7 @@ def photo(
         check_output(report, overwrite=overwrite, extensions=(".json",))
     where = resolve(device.value)
     network = load_model(model, unpool=unpool.value if unpool else None, device=where)
-    references = [Reference(load(path, network, size), region) for region, path in styles]
+    references = [Reference(load(path, size), region) for region, path in styles]
     masked = content_mask is not None and style_mask is not None
     found = None if masked else find_segmentation(segment, network, where)
     settings = RegionSettings(found, mask_refine.value == "on", pairs, kept)

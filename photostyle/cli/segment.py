@@ -46,7 +46,7 @@ def segment(
     found = find_segmentation(kind, None, where)
     if found is None:
         raise ParameterError(f"--segment {kind} finds nothing: give auto, ade20k or a network's path")
-    shares = segment_file(photo, out, found, overlay=overlay, device=where, side=size, overwrite=overwrite)
+    shares = segment_file(photo, out, found, overlay=overlay, side=size, overwrite=overwrite)
     if not quiet:
         listed = ", ".join(f"{name} {share:.0%}" for name, share in sorted(shares.items(), key=lambda item: -item[1]))
         console.say(f"{out} written: {listed}")

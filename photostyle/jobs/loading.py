@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from photostyle.errors import ImageSizeError, MaskError, MemoryLimitError, NumericalError
+from photostyle.grid import reduce
 from photostyle.io import MIN_SIDE, Photo, check_size, limit_size, read_photo
-from photostyle.networks import WCT2
 from photostyle.regions import Regions, nearest_indices
 
 
@@ -24,13 +24,24 @@ class Loaded:
 
     Attributes:
         photo: as read, reduced if that was asked for.
-        image: its pixels, (3, H, W) float32 in [0, 1], on the network's device.
+        image: its pixels, (3, H, W) float32 in [0, 1], in main memory, which they share with `photo` unless reduced.
         full_size: (H, W) of the file before any reduction, which its mask must have.
     """
 
     photo: Photo
     image: Tensor
     full_size: tuple[int, int]
+
+    def reduced(self, pixels: int) -> Loaded:
+        """The photo at about `pixels` pixels, if it has more; 0 leaves it as it is.
+
+        It keeps nothing of the full size but `full_size`.
+        """
+        if not 0 < pixels < self.image[0].numel():
+            return self
+        with explained(self.photo):
+            image = reduce(self.image[None], None, pixels)[0][0]
+        return Loaded(replace(self.photo, pixels=image.permute(1, 2, 0).numpy(), alpha=None), image, self.full_size)
 
     def regions(self, labels: npt.NDArray[np.int64], mask: Path, names: Mapping[int, str] | None = None) -> Regions:
         """Regions of a full-size label map, brought to the image's size; `names` of labels other than their numbers.
@@ -47,12 +58,7 @@ class Loaded:
         return Regions({known.get(name, name): weight for name, weight in regions.weights.items()}, hard=True)
 
 
-def load(path: Path, model: WCT2, side: int | None = None) -> Loaded:
-    """`load_photo` on the device of `model`."""
-    return load_photo(path, next(model.parameters()).device, side)
-
-
-def load_photo(path: Path, device: torch.device, side: int | None = None) -> Loaded:
+def load(path: Path, side: int | None = None) -> Loaded:
     """Read a photo, its long side reduced to `side` if given.
 
     Raises:
@@ -68,12 +74,12 @@ def load_photo(path: Path, device: torch.device, side: int | None = None) -> Loa
             f"which is too small; at least {MIN_SIDE}x{MIN_SIDE} must remain"
         )
     with explained(photo):
-        return Loaded(photo, tensor(photo.pixels).to(device), whole.size)
+        return Loaded(photo, tensor(photo.pixels), whole.size)
 
 
 def tensor(pixels: npt.NDArray[np.float32]) -> Tensor:
-    """(H, W, 3) as (3, H, W)."""
-    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+    """(H, W, 3) as (3, H, W) that shares its memory."""
+    return torch.from_numpy(np.require(pixels, np.float32, "W")).permute(2, 0, 1)
 
 
 @contextmanager

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from torch import Tensor
 
 from photostyle.errors import MaskError, PhotostyleError
-from photostyle.fitting import fit_and_apply
-from photostyle.io import check_encodable, check_output, read_mask, read_photo, write_photo
+from photostyle.io import Photo, check_encodable, check_output, read_mask, read_photo, write_photo
 from photostyle.jobs.loading import Loaded, explained, load, tensor
 from photostyle.jobs.regions import Reference, RegionSettings, masked, plan, segmented
+from photostyle.jobs.rendering import Rendering, fit_and_render, render
 from photostyle.labels import Decision, adapt
 from photostyle.networks import WCT2
 from photostyle.options import FitOptions
@@ -59,6 +59,8 @@ def stylize_file(
     regions: RegionSettings | None = None,
     decided: Decided | None = None,
     side: int | None = None,
+    rendering: Rendering | None = None,
+    bits: int | None = None,
     overwrite: bool = False,
 ) -> Transfer:
     """Fit a style to one photo and write the result; returns what was fitted.
@@ -73,30 +75,35 @@ def stylize_file(
         regions: how regions are found and matched; by default masks are refined and nothing is segmented.
         decided: told what was decided on each region, before the fit.
         side: work at this long side, for previews; the result is that small too.
+        rendering: how photos of any size are done in bounded memory; None plans by itself.
+        bits: 8 or 16 a sample; None takes those of the photo where the format has them. What had more than 8 is
+            dithered down to 8.
         overwrite: replace an existing output.
 
     Raises:
         PhotostyleError: anything wrong with the files, masks, options or memory; nothing is left half-written.
     """
     check_output(output, overwrite=overwrite)
-    loaded = load(content, model, side)
-    check_encodable(output, loaded.photo.size)
+    how = rendering or Rendering()
+    loaded = load(content, side)
+    check_encodable(output, loaded.photo.size, bits)
     references = [Reference(style)] if isinstance(style, Loaded) else list(style)
-    planned = plan(loaded, references, masks or (None, None), regions or RegionSettings(), options)
+    seen = loaded.reduced(how.region_pixels(loaded.photo.size))
+    planned = plan(seen, references, masks or (None, None), regions or RegionSettings(), options)
     if decided:
         decided(planned.decisions)
     with explained(loaded.photo):
-        transfer, result = fit_and_apply(
+        transfer, result = fit_and_render(
             model,
             loaded.image,
             [reference.loaded.image for reference in references],
+            how,
             content_regions=planned.content,
             style_regions=planned.styles,
             sources=planned.sources,
             options=planned.options,
         )
-        pixels = _pixels(result)
-    write_photo(output, pixels, like=loaded.photo, overwrite=overwrite)
+    _write(output, result, loaded.photo, bits, overwrite=overwrite)
     return transfer
 
 
@@ -111,6 +118,8 @@ def apply_file(
     strength: float | None = None,
     strengths: Mapping[str, float] | None = None,
     side: int | None = None,
+    rendering: Rendering | None = None,
+    bits: int | None = None,
     overwrite: bool = False,
 ) -> None:
     """Apply a fitted style to one photo and write the result; arguments and errors as `stylize_file`.
@@ -118,12 +127,14 @@ def apply_file(
     A style that was fitted by region finds the regions of this photo in its `mask`, or else by segmentation.
     """
     check_output(output, overwrite=overwrite)
-    loaded = load(content, transfer.model, side)
-    check_encodable(output, loaded.photo.size)
-    found = _regions_for(transfer, loaded, mask, regions or RegionSettings(), decided)
+    how = rendering or Rendering()
+    loaded = load(content, side)
+    check_encodable(output, loaded.photo.size, bits)
+    seen = loaded.reduced(how.region_pixels(loaded.photo.size))
+    found = _regions_for(transfer, seen, mask, regions or RegionSettings(), decided)
     with explained(loaded.photo):
-        pixels = _pixels(transfer.apply(loaded.image, found, strength, strengths))
-    write_photo(output, pixels, like=loaded.photo, overwrite=overwrite)
+        result = render(transfer, loaded.image, how, regions=found, strength=strength, strengths=strengths)
+    _write(output, result, loaded.photo, bits, overwrite=overwrite)
 
 
 def each(
@@ -137,6 +148,11 @@ def each(
         except PhotostyleError as error:
             failure = Failure(content, error)
         yield content, output, failure
+
+
+def _write(output: Path, result: Tensor, photo: Photo, bits: int | None, *, overwrite: bool) -> None:
+    with explained(photo):
+        write_photo(output, _pixels(result), like=photo, bits=bits, dither=photo.bits > 8, overwrite=overwrite)
 
 
 def _pixels(image: Tensor) -> npt.NDArray[np.float32]:

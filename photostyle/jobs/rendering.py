@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor
 
 from photostyle import fitting, grid, tiling
 from photostyle.errors import ParameterError
+from photostyle.measuring import shaped
 from photostyle.memory import free_memory
-from photostyle.networks import WCT2
+from photostyle.networks import MULTIPLE, WCT2
 from photostyle.options import FitOptions
 from photostyle.regions import Regions
 from photostyle.sources import Sources
@@ -20,8 +23,11 @@ from photostyle.transfer import Transfer
 
 Mode = Literal["full", "grid", "auto"]
 MODES: tuple[str, ...] = get_args(Mode)
-FIT_PIXELS = 2 << 20
-FULL_PIXELS = 6 << 20  # up to here `auto` lets the network see every pixel
+FIT_PIXELS = 2_000_000
+FULL_PIXELS = 6 << 20  # up to here, a camera's 6 MP, `auto` lets the network see every pixel
+_Result = TypeVar("_Result")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -53,10 +59,21 @@ class Rendering:
             return self.mode
         return "full" if size[0] * size[1] <= FULL_PIXELS else "grid"
 
+    def region_pixels(self, size: tuple[int, int]) -> int:
+        """Regions of a photo of `size` (H, W) are wanted at about this many pixels; 0 for its own size."""
+        return self.fit_pixels and max(self.fit_pixels, grid.PIXELS) if self.mode_for(size) == "grid" else 0
+
+    def budget(self, model: WCT2) -> int:
+        """Bytes for the network's work."""
+        return free_memory(next(model.parameters()).device) if self.memory is None else self.memory
+
     def tile(self, model: WCT2) -> int:
         """Side of a tile's core that the budget allows. Raises ParameterError where it allows none."""
-        budget = free_memory(next(model.parameters()).device) if self.memory is None else self.memory
-        return tiling.tile_side(model.config, budget)
+        return tiling.tile_side(model.config, self.budget(model))
+
+    def fits(self, model: WCT2, *images: Tensor) -> bool:
+        """Whether the network can and should see these at once."""
+        return tiling.fits(model.config, sum(image.shape[-2] * image.shape[-1] for image in images), self.budget(model))
 
 
 @torch.no_grad()
@@ -76,30 +93,43 @@ def fit_and_render(
 
     Args:
         model: the network.
-        content: (3, H, W) float32 in memory; it may be overwritten with the result.
+        content: (3, H, W) float32, anywhere; it may be overwritten with the result.
         styles: the same; they stay.
         rendering: how.
-        content_regions: as for `photostyle.fitting.fit`, as what follows.
+        content_regions: as for `photostyle.fitting.fit`, as what follows; of any size where a grid is rendered.
         style_regions: of each style.
-        style_weights: of each style.
+        style_weights: share of each style.
         sources: which style regions each content region takes.
         options: how to fit.
 
     Raises:
-        ImageSizeError, MaskError, NumericalError, ParameterError: as `photostyle.fitting.fit`.
+        ImageSizeError, MaskError, NumericalError, ParameterError: as `photostyle.fitting.fit`; or the budget is too
+            small.
     """
-    transfer = fit(
-        model,
-        [content],
-        styles,
-        rendering,
-        content_regions=None if content_regions is None else [content_regions],
-        style_regions=style_regions,
-        style_weights=style_weights,
-        sources=sources,
-        options=options,
-    )
-    return transfer, render(transfer, content, rendering, regions=content_regions)
+    size = (content.shape[-2], content.shape[-1])
+    names: dict[str, Any] = {"style_weights": style_weights, "sources": sources, "options": options}
+    seen_c, regions_c = _seen([content], None if content_regions is None else [content_regions], rendering.fit_pixels)
+    seen_s, regions_s = _seen(styles, style_regions, rendering.fit_pixels)
+    covered = tuple(seen_c[0].shape[-2:]) == size and rendering.mode_for(size) == "full"
+
+    def apart(*, tiled: bool = False) -> tuple[Transfer, Tensor]:
+        transfer = _fit(model, seen_c, seen_s, rendering, regions_c, regions_s, names, tiled=tiled)
+        return transfer, render(transfer, content, rendering, regions=content_regions)
+
+    def at_once() -> tuple[Transfer, Tensor]:
+        transfer, result = fitting.fit_and_apply(
+            model,
+            _on_device(model, seen_c)[0],
+            _on_device(model, seen_s),
+            content_regions=content_regions,
+            style_regions=regions_s,
+            **names,
+        )
+        return transfer, result.reshape(content.shape)
+
+    if covered and all(rendering.fits(model, image) for image in (*seen_c, *seen_s)):
+        return _else(at_once, lambda: apart(tiled=True))
+    return apart()
 
 
 @torch.no_grad()
@@ -116,33 +146,62 @@ def fit(
     options: FitOptions | None = None,
 ) -> Transfer:
     """`photostyle.fitting.fit` on photos reduced to ``rendering.fit_pixels`` each, in tiles where memory is short."""
-    pixels = rendering.fit_pixels
-    seen_c, regions_c = _seen(contents, content_regions, pixels)
-    seen_s, regions_s = _seen(styles, style_regions, pixels)
-    names = {"content_regions": regions_c, "style_regions": regions_s}
-    tile, side = rendering.tile(model), max(max(image.shape[-2:]) for image in (*seen_c, *seen_s))
-    if side <= tile and len(contents) == 1:
-        device = next(model.parameters()).device
-        seen_c, seen_s = ([image.to(device) for image in images] for images in (seen_c, seen_s))
-        return fitting.fit(
-            model, seen_c, seen_s, **names, style_weights=style_weights, sources=sources, options=options
-        )
-    return tiling.fit(
-        model, seen_c, seen_s, **names, style_weights=style_weights, sources=sources, options=options, tile=tile
-    )
+    seen_c, regions_c = _seen(contents, content_regions, rendering.fit_pixels)
+    seen_s, regions_s = _seen(styles, style_regions, rendering.fit_pixels)
+    names: dict[str, Any] = {"style_weights": style_weights, "sources": sources, "options": options}
+    return _fit(model, seen_c, seen_s, rendering, regions_c, regions_s, names)
+
+
+def _fit(
+    model: WCT2,
+    contents: Sequence[Tensor],
+    styles: Sequence[Tensor],
+    rendering: Rendering,
+    content_regions: Sequence[Regions] | None,
+    style_regions: Sequence[Regions] | None,
+    names: Mapping[str, Any],
+    *,
+    tiled: bool = False,
+) -> Transfer:
+    names = {"content_regions": content_regions, "style_regions": style_regions, **names}
+
+    def at_once() -> Transfer:
+        return fitting.fit(model, _on_device(model, contents), _on_device(model, styles), **names)
+
+    def in_tiles() -> Transfer:
+        return tiling.fit(model, contents, styles, **names, tile=rendering.tile(model))
+
+    # Contents are walked in step, styles one by one.
+    if not tiled and rendering.fits(model, *contents) and all(rendering.fits(model, style) for style in styles):
+        return _else(at_once, in_tiles)
+    return in_tiles()
 
 
 def _seen(
     images: Sequence[Tensor], regions: Sequence[Regions] | None, pixels: int
 ) -> tuple[list[Tensor], list[Regions] | None]:
-    if not pixels:
-        return list(images), None if regions is None else list(regions)
+    """What is measured of each image: (1, 3, h, w), and its regions."""
     pairs = [
-        grid.reduce(image[None] if image.dim() == 3 else image, regions[i] if regions else None, pixels)
+        grid.reduce(shaped(image), regions[i] if regions else None, pixels or image.shape[-2] * image.shape[-1])
         for i, image in enumerate(images)
     ]
     found = [weights for _, weights in pairs if weights is not None]
     return [image for image, _ in pairs], found if regions is not None else None
+
+
+def _on_device(model: WCT2, images: Sequence[Tensor]) -> list[Tensor]:
+    device = next(model.parameters()).device
+    return [image.to(device).contiguous() for image in images]
+
+
+def _else(at_once: Callable[[], _Result], in_tiles: Callable[[], _Result]) -> _Result:
+    """What the first gives, or the second where the GPU's memory does not suffice for the first."""
+    try:
+        return at_once()
+    except torch.OutOfMemoryError:
+        logger.warning("out of memory on the GPU: once more in tiles")
+    torch.cuda.empty_cache()
+    return in_tiles()
 
 
 @torch.no_grad()
@@ -155,8 +214,30 @@ def render(
     strength: float | None = None,
     strengths: Mapping[str, float] | None = None,
 ) -> Tensor:
-    """`Transfer.apply` for photos of any size; `image` may be overwritten with the result."""
+    """`Transfer.apply` for photos of any size; `image` may be overwritten with the result.
+
+    Args:
+        transfer: the fitted style.
+        image: (3, H, W) or (1, 3, H, W) float32, anywhere.
+        rendering: how.
+        regions: as for `Transfer.apply`, as what follows; of any size where a grid is rendered.
+        strength: one for all regions.
+        strengths: regions with a strength of their own.
+
+    Returns:
+        The shape of `image`, not clamped.
+
+    Raises:
+        ImageSizeError, MaskError, NumericalError, ParameterError: as `Transfer.apply`; or the budget is too small.
+    """
+    model = transfer.model
+
+    def network(seen: Tensor, weights: Regions | None) -> Tensor:
+        whole = math.ceil(max(seen.shape[-2:]) / MULTIPLE) * MULTIPLE
+        tile = whole if rendering.fits(model, seen) else rendering.tile(model)
+        update = rendering.update if seen is image else None
+        return tiling.apply(transfer, seen, weights, strength, strengths, tile=tile, update=update)
+
     if rendering.mode_for((image.shape[-2], image.shape[-1])) == "grid":
-        return grid.render_(transfer, image, regions, strength, strengths, update=rendering.update)
-    tile = rendering.tile(transfer.model)
-    return tiling.apply(transfer, image, regions, strength, strengths, tile=tile, update=rendering.update)
+        return grid.render_(transfer, image, regions, network=network, update=rendering.update)
+    return network(image, regions)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from photostyle.io import check_output, region_colours, write_mask, write_photo
-from photostyle.jobs.loading import Loaded, load_photo
+from photostyle.jobs.loading import Loaded, load
 from photostyle.jobs.regions import Segmentation, segmented
 from photostyle.refine import confident
 from photostyle.regions import UNSURE, Regions
@@ -95,7 +95,6 @@ def segment_file(
     segment: Segmentation,
     *,
     overlay: Path | None = None,
-    device: torch.device | None = None,
     side: int | None = None,
     overwrite: bool = False,
 ) -> dict[str, float]:
@@ -106,7 +105,6 @@ def segment_file(
         output: where to write the map, an indexed PNG of the photo's size.
         segment: how.
         overlay: where to write the photo with its regions' colours laid over it.
-        device: where the photo is worked on.
         side: work at this long side; the map is that small too.
         overwrite: replace existing files.
 
@@ -116,7 +114,7 @@ def segment_file(
     check_output(output, overwrite=overwrite, extensions=(".png",))
     if overlay:
         check_output(overlay, overwrite=overwrite)
-    loaded = load_photo(photo, device or torch.device("cpu"), side)
+    loaded = load(photo, side)
     regions = segmented(loaded, segment)
     names, labels = label_map(regions)
     write_mask(output, labels, names, overwrite=overwrite)

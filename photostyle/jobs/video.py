@@ -73,9 +73,9 @@ def load_style(path: Path, model: WCT2, *, mask: Path | None = None, segment: Re
     Raises:
         ImageReadError, ImageSizeError, MaskError: the photo or mask cannot be used.
     """
-    loaded = load(path, model)
+    loaded = load(path)
     size = key_size(loaded.image.shape[-2], loaded.image.shape[-1])
-    image = reduced(loaded.image, size).clamp(0, 1)
+    image = reduced(loaded.image, size).clamp(0, 1).to(next(model.parameters()).device)
     if mask:
         regions = masked(loaded, mask, read_mask(mask, size=loaded.full_size), refined=True)
         return StyleSide(image, reduced_regions(regions, size))
