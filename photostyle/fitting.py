@@ -18,6 +18,7 @@ from photostyle.networks import WCT2
 from photostyle.options import FitOptions
 from photostyle.regions import Regions
 from photostyle.sources import Sources
+from photostyle.targets import Target
 from photostyle.transfer import SiteMap, Transfer, as_batch, finished, map_features, pad, run, walk
 
 
@@ -25,7 +26,7 @@ from photostyle.transfer import SiteMap, Transfer, as_batch, finished, map_featu
 def fit(
     model: WCT2,
     content: Images,
-    style: Images,
+    style: Images | Target,
     *,
     content_regions: RegionMaps = None,
     style_regions: RegionMaps = None,
@@ -38,26 +39,54 @@ def fit(
     Args:
         model: the network; images must be on its device.
         content: image (3, H, W) or (1, 3, H, W) in [0, 1], sides at least 16; or several, whose moments are pooled.
-        style: the same; of several styles the moments are mixed (`photostyle.matching.mix`).
+        style: the same; of several styles the moments are mixed (`photostyle.matching.mix`). Or what `measure_target`
+            measured of them, with its regions and weights; then content regions need `sources`.
         content_regions: regions (or hard label map) of each content image; give both sides' or neither's.
         style_regions: the same for each style image.
         style_weights: share of each style in the mix; equal if None.
         sources: which style regions each content region takes, by the content region's name, ``*`` for what no other
             region claims (`photostyle.labels.match` finds them). None is the published rule: regions of one name on
             both sides, and between the whole photos elsewhere unless ``unmatched="keep"``.
-        options: see `FitOptions`.
+        options: see `FitOptions`; None takes the defaults, or those of a target.
 
     Raises:
         ImageSizeError, MaskError, NumericalError, ParameterError: the input does not fit.
+        TransferMismatchError: a target belongs to another network.
     """
-    chosen = options or FitOptions()
-    return _fit(model, content, style, content_regions, style_regions, style_weights, sources, chosen)[0]
+    return _fit(model, content, style, content_regions, style_regions, style_weights, sources, options)[0]
+
+
+@torch.no_grad()
+def measure_target(
+    model: WCT2,
+    style: Images,
+    *,
+    style_regions: RegionMaps = None,
+    style_weights: Sequence[float] | None = None,
+    names: Sequence[str] | None = None,
+    options: FitOptions | None = None,
+) -> Target:
+    """The style's side of `fit`, kept for photos that are still to come; arguments and errors as there.
+
+    ``fit(model, content, target)`` gives what `fit` would give for the styles themselves.
+
+    Args:
+        model: the network.
+        style: the style, or several.
+        style_regions: regions of each style; those that are given are all measured.
+        style_weights: share of each style.
+        names: what the styles are called, for people.
+        options: how they shall be fitted.
+    """
+    job = measuring.target_job(model, style, style_regions, style_weights, options)
+    measured = measuring.style_moments(job, lambda image, regions: _style_pass(model, image, regions, job))
+    return measuring.target(model, job, names, measured)
 
 
 def stylize(
     model: WCT2,
     content: Tensor,
-    style: Images,
+    style: Images | Target,
     *,
     content_regions: Regions | Tensor | None = None,
     style_regions: RegionMaps = None,
@@ -82,7 +111,7 @@ def stylize(
 def fit_and_apply(
     model: WCT2,
     content: Tensor,
-    style: Images,
+    style: Images | Target,
     *,
     content_regions: Regions | Tensor | None = None,
     style_regions: RegionMaps = None,
@@ -91,25 +120,23 @@ def fit_and_apply(
     options: FitOptions | None = None,
 ) -> tuple[Transfer, Tensor]:
     """`fit` and `stylize` at the cost of one."""
-    chosen = options or FitOptions()
-    transfer, outputs = _fit(model, content, style, content_regions, style_regions, style_weights, sources, chosen)
+    transfer, outputs = _fit(model, content, style, content_regions, style_regions, style_weights, sources, options)
     return transfer, outputs[0].reshape(content.shape)
 
 
 def _fit(
     model: WCT2,
     content: Images,
-    style: Images,
+    style: Images | Target,
     content_regions: RegionMaps,
     style_regions: RegionMaps,
     style_weights: Sequence[float] | None,
     sources: Sources | None,
-    options: FitOptions,
+    options: FitOptions | None,
 ) -> tuple[Transfer, list[Tensor]]:
     job = measuring.job(model, content, style, content_regions, style_regions, style_weights, options, sources)
     prepared_c = [pad(as_batch(image), regions) for image, regions in job.contents]
-    prepared_s = [pad(as_batch(image), regions) for image, regions in job.styles]
-    styles = [_style_pass(model, image, regions, job) for (image, regions), _ in prepared_s]
+    styles = measuring.style_moments(job, lambda image, regions: _style_pass(model, image, regions, job))
     maps: dict[str, dict[str, SiteMap]] = {}
     walkers = [walk(model, image, job.options.at) for (image, _), _ in prepared_c]
     outputs: list[Tensor] = []
@@ -133,10 +160,11 @@ def _fit(
 def _style_pass(model: WCT2, image: Tensor, regions: Regions | None, job: Job) -> dict[str, dict[str, Measured]]:
     """What is measured of a style image at every site and region, from one untransformed pass."""
     found: dict[str, dict[str, Measured]] = {}
+    (padded, weights), _ = pad(as_batch(image), regions)
 
     def record(name: str, features: Tensor) -> Tensor:
-        found[name] = measuring.measure(features, regions, job.with_whole)
+        found[name] = measuring.measure(features, weights, job.with_whole)
         return features
 
-    run(model, image, job.options.at, record)
+    run(model, padded, job.options.at, record)
     return found

@@ -85,7 +85,7 @@ class Match:
 
 def match(
     content: Regions,
-    styles: Sequence[Regions | None],
+    styles: Sequence[Regions | Collection[str] | None],
     *,
     owners: Sequence[str | None] | None = None,
     mapping: Mapping[str, str] | None = None,
@@ -98,7 +98,8 @@ def match(
 
     Args:
         content: the photo's regions.
-        styles: each style photo's regions; None counts as one with the whole photo only.
+        styles: each style photo's regions, or names of regions that are known to be large enough; None counts as one
+            with the whole photo only.
         owners: for each style, the content region that it is meant for; None serves all others. All None if left out.
         mapping: content region to style region, ``*`` for the whole style photo.
         keep: regions that stay as they are.
@@ -111,7 +112,7 @@ def match(
     wanted = dict(mapping or {})
     named = {*wanted, *keep, *(name for name in meant if name)}
     check_named(named, content)
-    available = [_sizeable(regions) for regions in styles]
+    available = [sizeable(regions) for regions in styles]
     common = [number for number, owner in enumerate(meant) if owner is None]
     _check_mapping(wanted, [available[number] for number in common])
     area = content.size[0] * content.size[1]
@@ -177,9 +178,10 @@ def _find(
     return [], "whole photo"
 
 
-def _sizeable(regions: Regions | None) -> set[str]:
-    if regions is None:
-        return set()
+def sizeable(regions: Regions | Collection[str] | None) -> set[str]:
+    """Names of the regions of a style photo that are large enough to be taken."""
+    if not isinstance(regions, Regions):
+        return set(regions or ())
     area = regions.size[0] * regions.size[1]
     return {name for name in regions.weights if regions.pixels(name) > max(TINY * area, MIN_PIXELS)}
 

@@ -6,19 +6,20 @@ with `measure`, and turn what they measured at a site into its maps with `site_m
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from torch import Tensor
 
 from photostyle import matching
-from photostyle.errors import MaskError, ParameterError
+from photostyle.errors import MaskError, ParameterError, TransferMismatchError
 from photostyle.matching import Moments
 from photostyle.networks import MIN_SIDE, WCT2
 from photostyle.options import FitOptions
 from photostyle.regions import WHOLE, Regions
 from photostyle.sources import Sources, check_sources, published_sources
-from photostyle.transfer import SiteMap, as_batch, as_regions
+from photostyle.targets import SiteMoments, StyleMoments, Target
+from photostyle.transfer import SiteMap, as_batch, as_regions, site_groups
 
 Images = Tensor | Sequence[Tensor]
 RegionMaps = Regions | Tensor | Sequence[Regions | Tensor] | None
@@ -57,6 +58,7 @@ class Job:
         sources: which style regions each content region takes.
         with_whole: whether the whole images are measured, as the region ``*``: because something takes their
             statistics or is drawn towards them.
+        known: moments of the styles where they were measured before; then there are no images of them.
     """
 
     contents: Sequence[tuple[Tensor, Regions | None]]
@@ -65,12 +67,13 @@ class Job:
     options: FitOptions
     sources: Sources
     with_whole: bool
+    known: Sequence[SiteMoments] | None = None
 
 
 def job(
     model: WCT2,
     content: Images,
-    style: Images,
+    style: Images | Target,
     content_regions: RegionMaps,
     style_regions: RegionMaps,
     style_weights: Sequence[float] | None,
@@ -78,24 +81,87 @@ def job(
     sources: Sources | None = None,
 ) -> Job:
     """Check what `photostyle.fitting.fit` is given. Raises what it documents, but for NaN and infinity in images."""
-    chosen = options or FitOptions()
-    contents, styles = _as_list(content), _as_list(style)
+    known = _known(model, style, style_regions, style_weights, options) if isinstance(style, Target) else None
+    contents, styles = _as_list(content), [] if isinstance(style, Target) else _as_list(style)
     region_c, region_s = _region_list(content_regions, contents), _region_list(style_regions, styles)
-    if sources is None:
-        sources = published_sources(region_c, region_s, len(styles), with_whole=chosen.unmatched == "whole")
+    if isinstance(style, Target):
+        chosen, shares, count = options or style.options, [each.share for each in style.styles], len(style.styles)
+        if region_c and sources is None:
+            raise MaskError("regions of the content need sources where the style is a target: photostyle.labels.match")
+        available: Sequence[Regions | Collection[str]] | None = [each.regions for each in style.styles]
     else:
-        check_sources(sources, region_c, region_s, len(styles))
-    if chosen.regularization is None:
-        chosen = replace(chosen, regularization=model.config.regularization)
-    shares = [1.0] * len(styles) if style_weights is None else list(style_weights)
-    if len(shares) != len(styles):
-        raise ParameterError(f"{len(styles)} styles but {len(shares)} style weights: give one a style")
+        chosen, shares, count = options or FitOptions(), _shares(style_weights, len(styles)), len(styles)
+        available = region_s
+    if sources is None:
+        sources = published_sources(region_c, region_s, count, with_whole=chosen.unmatched == "whole")
+    else:
+        check_sources(sources, region_c, available, count)
     needed_c = [*sources, *chosen.strengths]
     needed_s = [source.region for found in sources.values() for source in found]
     with_whole = WHOLE in {*needed_c, *needed_s} or chosen.unmatched == "whole"
-    return Job(
-        _zip(contents, region_c, needed_c), _zip(styles, region_s, needed_s), shares, chosen, sources, with_whole
-    )
+    images = _zip(contents, region_c, needed_c), _zip(styles, region_s, needed_s)
+    return Job(*images, shares, _regularized(chosen, model), sources, with_whole, known)
+
+
+def _known(
+    model: WCT2,
+    target: Target,
+    style_regions: RegionMaps,
+    style_weights: Sequence[float] | None,
+    options: FitOptions | None,
+) -> Sequence[SiteMoments]:
+    if style_regions is not None or style_weights is not None:
+        raise ParameterError("a target has its regions and weights already: give it no others")
+    if model is not target.model and model.fingerprint() != target.model.fingerprint():
+        raise TransferMismatchError(
+            f"the style was measured with model {target.model.config.name!r}, not with {model.config.name!r}; "
+            "pass the model it was measured with, or measure it again"
+        )
+    at = (options or target.options).at
+    needed = [site for group in site_groups(at) for site in group]
+    if any(WHOLE not in style.sites.get(site, {}) for style in target.styles for site in needed):
+        raise ParameterError(
+            f"the style was measured at {','.join(target.options.at)}, which does not serve {','.join(at)}: measure "
+            "it again"
+        )
+    return [style.sites for style in target.styles]
+
+
+def target_job(
+    model: WCT2,
+    style: Images,
+    style_regions: RegionMaps,
+    style_weights: Sequence[float] | None,
+    options: FitOptions | None,
+) -> Job:
+    """Check what `photostyle.fitting.measure_target` is given: a job without content."""
+    styles = _as_list(style)
+    region_s = _region_list(style_regions, styles)
+    images = _zip(styles, region_s, [name for regions in region_s or () for name in regions.weights])
+    chosen, shares = _regularized(options or FitOptions(), model), _shares(style_weights, len(styles))
+    return Job([], images, shares, chosen, {}, with_whole=True)
+
+
+def target(model: WCT2, request: Job, names: Sequence[str] | None, measured: Sequence[SiteMoments]) -> Target:
+    """What was measured of the styles of a `target_job`, under their names."""
+    called = [f"style {i}" for i in range(1, len(measured) + 1)] if names is None else names
+    found = zip(called, request.shares, measured, strict=True)
+    return Target(model, request.options, tuple(StyleMoments(*each) for each in found))
+
+
+def style_moments(
+    request: Job, measure_one: Callable[[Tensor, Regions | None], Mapping[str, Mapping[str, Measured]]]
+) -> Sequence[SiteMoments]:
+    """Moments of each style: those that are known, or what ``measure_one(image, regions)`` measures at every site."""
+    if request.known is not None:
+        return request.known
+    return [
+        {
+            site: {name: part.moments for name, part in parts.items()}
+            for site, parts in measure_one(image, regions).items()
+        }
+        for image, regions in request.styles
+    ]
 
 
 def measure(features: Tensor, regions: Regions | None, with_whole: bool) -> dict[str, Measured]:
@@ -128,7 +194,7 @@ def pool(parts: Sequence[Mapping[str, Measured]]) -> dict[str, Measured]:
 
 
 def site_maps(
-    contents: Sequence[Mapping[str, Measured]], styles: Sequence[Mapping[str, Measured]], request: Job
+    contents: Sequence[Mapping[str, Measured]], styles: Sequence[Mapping[str, Moments]], request: Job
 ) -> dict[str, SiteMap]:
     """The maps of one site from what was measured there of each content and each style."""
     maps = {}
@@ -141,11 +207,11 @@ def site_maps(
             continue
         shares = [share for _, _, share in there]
         content = matching.pool([part[name].moments for part in here])
-        style = matching.mix([part[region].moments for part, region, _ in there], shares)
+        style = matching.mix([part[region] for part, region, _ in there], shares)
         if name != WHOLE and request.with_whole:
             count = min(content.weight, style.weight)
             content = matching.shrink(content, _whole(here), count, options.shrinkage)
-            whole = matching.mix([part[WHOLE].moments for part, _, _ in there], shares)
+            whole = matching.mix([part[WHOLE] for part, _, _ in there], shares)
             style = matching.shrink(style, whole, count, options.shrinkage)
         affine = matching.affine_map(content, style, options.matching, options.regularization or 0.0)
         maps[name] = SiteMap(affine, *_union([part[name].range for part in here]))
@@ -166,6 +232,18 @@ def shaped(image: Tensor) -> Tensor:
     if image.dim() not in (3, 4) or image.shape[-3] != 3 or min(height, width) < MIN_SIDE:
         return as_batch(image)  # which says what is wrong
     return image[None] if image.dim() == 3 else image
+
+
+def _regularized(options: FitOptions, model: WCT2) -> FitOptions:
+    given = options.regularization
+    return replace(options, regularization=model.config.regularization if given is None else given)
+
+
+def _shares(weights: Sequence[float] | None, styles: int) -> list[float]:
+    shares = [1.0] * styles if weights is None else list(weights)
+    if len(shares) != styles:
+        raise ParameterError(f"{styles} styles but {len(shares)} style weights: give one a style")
+    return shares
 
 
 def _as_list(images: Images) -> list[Tensor]:

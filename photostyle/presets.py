@@ -1,28 +1,37 @@
-"""Fitted styles on disk: one safetensors file (``.style``) that any photo can be given with `Transfer.apply`.
+"""Styles on disk: one safetensors file (``.style``) for any photo; fitted already, or to be fitted to each.
 
-Tensors ``SITE/REGION/matrix`` (C, C), ``…/bias`` (C,) and ``…/range`` (2,), all float32; metadata ``format``,
-``version``, ``model`` (name), ``model_hash`` (`WCT2.fingerprint`), ``options`` (JSON of `FitOptions`).
+Version 1 holds a `Transfer`, fitted to a photo or a shoot and applied as it is: tensors ``SITE/REGION/matrix`` (C, C),
+``…/bias`` (C,) and ``…/range`` (2,), float32. Version 2 holds a `Target`, the style alone, which is fitted to every
+photo that it is applied to: ``NUMBER/SITE/REGION/mean`` (C,), ``…/covariance`` (C, C) and ``…/weight`` (), float64, so
+that a fit to the file equals a fit to the style photos; and metadata ``styles`` (JSON of names and shares). Both have
+metadata ``format``, ``version``, ``model`` (name), ``model_hash`` (`WCT2.fingerprint`), ``unpool`` and ``options``
+(JSON of `FitOptions`).
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor
 
 from photostyle.errors import ParameterError, TransferMismatchError, WeightsError
 from photostyle.io.files import atomic_write
-from photostyle.matching import AffineMap
+from photostyle.matching import AffineMap, Moments
 from photostyle.networks import WCT2
 from photostyle.options import FitOptions
-from photostyle.transfer import SiteMap, Transfer
+from photostyle.regions import WHOLE
+from photostyle.targets import StyleMoments, Target
+from photostyle.transfer import SiteMap, Transfer, site_groups
 
-FORMAT, VERSION = "photostyle-transfer", "1"
+FORMAT = "photostyle-transfer"
+FITTED, UNFITTED = "1", "2"
 SUFFIX = ".style"
 
 
@@ -39,20 +48,33 @@ def save_transfer(transfer: Transfer, path: Path, *, overwrite: bool = False) ->
             tensors[f"{key}/matrix"] = m.affine.matrix.to("cpu", torch.float32).contiguous()
             tensors[f"{key}/bias"] = m.affine.bias.to("cpu", torch.float32).contiguous()
             tensors[f"{key}/range"] = torch.tensor([m.low, m.high], dtype=torch.float32)
-    metadata = {
-        "format": FORMAT,
-        "version": VERSION,
-        "model": transfer.model.config.name,
-        "model_hash": transfer.model.fingerprint(),
-        "unpool": transfer.model.config.unpool,
-        "options": json.dumps(asdict(transfer.options)),
-    }
-    with atomic_write(path, overwrite=overwrite) as partial:
-        partial.write_bytes(save(tensors, metadata=metadata))
+    _write(path, transfer, FITTED, tensors, {}, overwrite)
+
+
+def save_target(target: Target, path: Path, *, overwrite: bool = False) -> None:
+    """Write a style that is fitted to each photo; errors as `save_transfer`."""
+    tensors: dict[str, Tensor] = {}
+    for number, style in enumerate(target.styles):
+        for site, parts in style.sites.items():
+            for region, moments in parts.items():
+                key = f"{number}/{site}/{region}"
+                tensors[f"{key}/mean"] = moments.mean.to("cpu", torch.float64).contiguous()
+                tensors[f"{key}/covariance"] = moments.covariance.to("cpu", torch.float64).contiguous()
+                tensors[f"{key}/weight"] = torch.tensor(moments.weight, dtype=torch.float64)
+    styles = [{"name": style.name, "share": style.share} for style in target.styles]
+    _write(path, target, UNFITTED, tensors, {"styles": json.dumps(styles)}, overwrite)
+
+
+def save_style(style: Transfer | Target, path: Path, *, overwrite: bool = False) -> None:
+    """`save_transfer` or `save_target`."""
+    if isinstance(style, Transfer):
+        save_transfer(style, path, overwrite=overwrite)
+    else:
+        save_target(style, path, overwrite=overwrite)
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """Metadata of a `.style` file, without its maps: which model it needs.
+    """Metadata of a `.style` file, without its tensors: which model it needs.
 
     Raises:
         WeightsError: the file is missing, damaged or of another format.
@@ -64,16 +86,17 @@ def read_metadata(path: Path) -> dict[str, str]:
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"{path}: cannot read this style file ({error})") from error
     if metadata.get("format") != FORMAT:
-        raise WeightsError(f"{path}: not a style file; make one with photostyle photo … --save-style FILE{SUFFIX}")
-    if metadata.get("version") != VERSION:
+        raise WeightsError(f"{path}: not a style file; make one with photostyle style make PHOTO … -o FILE{SUFFIX}")
+    if metadata.get("version") not in (FITTED, UNFITTED):
         raise TransferMismatchError(
-            f"{path}: style file version {metadata.get('version')}, this photostyle reads version {VERSION}: update it"
+            f"{path}: style file version {metadata.get('version')}, this photostyle reads versions up to {UNFITTED}: "
+            "update it"
         )
     return metadata
 
 
-def load_transfer(path: Path, model: WCT2) -> Transfer:
-    """Read a fitted style back for the model that it was fitted with.
+def load_style(path: Path, model: WCT2) -> Transfer | Target:
+    """Read a style back for the model that it was made with.
 
     Raises:
         WeightsError: the file is missing, damaged or of another format.
@@ -82,23 +105,79 @@ def load_transfer(path: Path, model: WCT2) -> Transfer:
     metadata = read_metadata(path)
     if metadata.get("model_hash") != model.fingerprint():
         raise TransferMismatchError(
-            f"{path}: fitted with model {metadata.get('model')!r} ({metadata.get('unpool')}), not with "
-            f"{model.config.name!r} ({model.config.unpool}); pass the model it was fitted with, or fit the style again"
+            f"{path}: made with model {metadata.get('model')!r} ({metadata.get('unpool')}), not with "
+            f"{model.config.name!r} ({model.config.unpool}); pass the model it was made with, or make the style again"
         )
-    maps: dict[str, dict[str, SiteMap]] = {}
     device = next(model.parameters()).device
+    read: Callable[..., Transfer | Target] = _transfer if metadata["version"] == FITTED else _target
     try:
         options = json.loads(metadata["options"])
-        with safe_open(path, "pt") as file:
-            for key in sorted(name.removesuffix("/matrix") for name in file.keys() if name.endswith("/matrix")):  # noqa: SIM118
-                site, region = key.split("/", 1)
-                matrix, bias = (file.get_tensor(f"{key}/{part}").double().to(device) for part in ("matrix", "bias"))
-                low, high = file.get_tensor(f"{key}/range").tolist()
-                if matrix.shape != (bias.numel(), bias.numel()) or not bool(
-                    matrix.isfinite().all() and bias.isfinite().all()
-                ):
-                    raise WeightsError(f"{path}: the map {key} is damaged; fit the style again")
-                maps.setdefault(site, {})[region] = SiteMap(AffineMap(matrix, bias), low, high)
-        return Transfer(model, FitOptions(**{**options, "at": tuple(options["at"])}), maps)
-    except (SafetensorError, KeyError, ValueError, TypeError, ParameterError) as error:
-        raise WeightsError(f"{path}: damaged style file ({error}); fit the style again") from error
+        tensors = {name: tensor.to(device) for name, tensor in load(path.read_bytes()).items()}
+        broken = [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]
+        if broken:
+            raise ValueError(f"NaN or infinity in {broken[0]}")
+        return read(model, FitOptions(**{**options, "at": tuple(options["at"])}), tensors, metadata)
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError, ParameterError) as error:
+        raise WeightsError(f"{path}: damaged style file ({error}); make the style again") from error
+
+
+def load_transfer(path: Path, model: WCT2) -> Transfer:
+    """Read a fitted style; errors as `load_style`, and TransferMismatchError for one that is fitted to each photo."""
+    style = load_style(path, model)
+    if isinstance(style, Target):
+        raise TransferMismatchError(f"{path}: holds a style that is not fitted yet; load_style reads it, fit fits it")
+    return style
+
+
+def _write(
+    path: Path,
+    style: Transfer | Target,
+    version: str,
+    tensors: Mapping[str, Tensor],
+    extra: Mapping[str, str],
+    overwrite: bool,
+) -> None:
+    metadata = {
+        "format": FORMAT,
+        "version": version,
+        "model": style.model.config.name,
+        "model_hash": style.model.fingerprint(),
+        "unpool": style.model.config.unpool,
+        "options": json.dumps(asdict(style.options)),
+        **extra,
+    }
+    with atomic_write(path, overwrite=overwrite) as partial:
+        partial.write_bytes(save(dict(tensors), metadata=metadata))
+
+
+def _transfer(model: WCT2, options: FitOptions, tensors: Mapping[str, Tensor], _: Mapping[str, str]) -> Transfer:
+    maps: dict[str, dict[str, SiteMap]] = {}
+    for key in sorted(name.removesuffix("/matrix") for name in tensors if name.endswith("/matrix")):
+        site, region = key.split("/", 1)
+        matrix, bias = (tensors[f"{key}/{part}"].double() for part in ("matrix", "bias"))
+        _check_square(key, matrix, bias)
+        low, high = tensors[f"{key}/range"].tolist()
+        maps.setdefault(site, {})[region] = SiteMap(AffineMap(matrix, bias), low, high)
+    return Transfer(model, options, maps)
+
+
+def _target(model: WCT2, options: FitOptions, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Target:
+    found: dict[str, dict[str, dict[str, Moments]]] = {}
+    for key in sorted(name.removesuffix("/mean") for name in tensors if name.endswith("/mean")):
+        number, site, region = key.split("/", 2)
+        mean, covariance, weight = (tensors[f"{key}/{part}"].double() for part in ("mean", "covariance", "weight"))
+        _check_square(key, covariance, mean)
+        moments = Moments(mean, covariance, float(weight))
+        found.setdefault(number, {}).setdefault(site, {})[region] = moments
+    styles: Any = json.loads(metadata["styles"])
+    for number in map(str, range(len(styles))):
+        for site in (site for group in site_groups(options.at) for site in group):
+            if WHOLE not in found[number][site]:
+                raise ValueError(f"{number}/{site}/{WHOLE} is missing")
+    measured = (StyleMoments(str(s["name"]), float(s["share"]), found[str(n)]) for n, s in enumerate(styles))
+    return Target(model, options, tuple(measured))
+
+
+def _check_square(key: str, matrix: Tensor, vector: Tensor) -> None:
+    if vector.dim() != 1 or matrix.shape != (vector.numel(), vector.numel()):
+        raise ValueError(f"{key} has shapes {tuple(matrix.shape)} and {tuple(vector.shape)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from photostyle.errors import MaskError, ParameterError
@@ -52,7 +52,10 @@ def published_sources(
 
 
 def check_sources(
-    sources: Sources, content: Sequence[Regions] | None, style: Sequence[Regions] | None, styles: int
+    sources: Sources,
+    content: Sequence[Regions] | None,
+    style: Sequence[Regions | Collection[str]] | None,
+    styles: int,
 ) -> Sources:
     """`sources` itself. Raises MaskError or ParameterError if it names regions or styles that there are not."""
     if not sources or not all(sources.values()):
@@ -63,6 +66,10 @@ def check_sources(
         for source in found:
             if not 0 <= source.style < styles:
                 raise ParameterError(f"the region {name!r} takes style {source.style}, but there are {styles}")
-            if source.region != WHOLE and (style is None or source.region not in style[source.style].weights):
+            if source.region != WHOLE and (style is None or source.region not in _names(style[source.style])):
                 raise MaskError(f"the region {name!r} takes {source.region!r}, not a region of style {source.style}")
     return sources
+
+
+def _names(regions: Regions | Collection[str]) -> Collection[str]:
+    return regions.weights if isinstance(regions, Regions) else regions

@@ -26,11 +26,12 @@ from photostyle import measuring
 from photostyle.errors import ParameterError
 from photostyle.finish import REACH
 from photostyle.measuring import Images, Job, Measured, RegionMaps
-from photostyle.networks import LEVELS, MULTIPLE, WCT2, ModelConfig
+from photostyle.networks import MULTIPLE, WCT2, ModelConfig
 from photostyle.options import FitOptions
 from photostyle.regions import Regions
 from photostyle.sources import Sources
-from photostyle.transfer import SiteMap, Transfer, as_batch, as_regions, map_features, pad, walk
+from photostyle.targets import SiteMoments, Target
+from photostyle.transfer import SiteMap, Transfer, as_batch, as_regions, map_features, pad, site_groups, walk
 
 logger = logging.getLogger(__name__)
 
@@ -156,7 +157,7 @@ def apply(
 def fit(
     model: WCT2,
     content: Images,
-    style: Images,
+    style: Images | Target,
     *,
     content_regions: RegionMaps = None,
     style_regions: RegionMaps = None,
@@ -172,9 +173,9 @@ def fit(
     job = measuring.job(model, content, style, content_regions, style_regions, style_weights, options, sources)
 
     def build(side: int) -> Transfer:
-        groups = _groups(job.options.at)
+        groups = site_groups(job.options.at)
         sites = [name for group in groups for name in group]
-        known = [_measure(model, image, r, job, {}, sites, side) for image, r in job.styles]
+        known = measuring.style_moments(job, lambda image, r: _measure(model, image, r, job, {}, sites, side))
         maps: dict[str, dict[str, SiteMap]] = {}
         for group in groups:
             parts = [_measure(model, image, r, job, maps, group, side) for image, r in job.contents]
@@ -185,16 +186,25 @@ def fit(
     return _with_smaller_tiles(build, tile)
 
 
-def _groups(at: Sequence[str]) -> list[tuple[str, ...]]:
-    """Sites in the order of the walk; those that do not depend on each other's maps, as the skips, share a pass."""
-    groups: list[tuple[str, ...]] = []
-    if "encoder" in at:
-        groups += [(f"encoder{level}",) for level in LEVELS]
-    if "skip" in at:
-        groups.append(tuple(f"skip{number}.{band}" for number in (1, 2, 3) for band in ("lh", "hl", "hh")))
-    if "decoder" in at:
-        groups += [(f"decoder{level}",) for level in reversed(LEVELS) if level != LEVELS[-1] or "encoder" not in at]
-    return groups
+@torch.no_grad()
+def measure_target(
+    model: WCT2,
+    style: Images,
+    *,
+    style_regions: RegionMaps = None,
+    style_weights: Sequence[float] | None = None,
+    names: Sequence[str] | None = None,
+    options: FitOptions | None = None,
+    tile: int,
+) -> Target:
+    """`photostyle.fitting.measure_target` in bounded memory, equal to it up to rounding."""
+    job = measuring.target_job(model, style, style_regions, style_weights, options)
+    sites = [name for group in site_groups(job.options.at) for name in group]
+
+    def build(side: int) -> Sequence[SiteMoments]:
+        return measuring.style_moments(job, lambda image, r: _measure(model, image, r, job, {}, sites, side))
+
+    return measuring.target(model, job, names, _with_smaller_tiles(build, tile))
 
 
 def _measure(

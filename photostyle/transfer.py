@@ -127,6 +127,18 @@ def walk(model: WCT2, image: Tensor, at: Sequence[str]) -> Generator[tuple[str, 
     return x
 
 
+def site_groups(at: Sequence[str]) -> list[tuple[str, ...]]:
+    """Sites in the order of `walk`; those that do not depend on each other's maps, as the skips, together."""
+    groups: list[tuple[str, ...]] = []
+    if "encoder" in at:
+        groups += [(f"encoder{level}",) for level in LEVELS]
+    if "skip" in at:
+        groups.append(tuple(f"skip{number}.{band}" for number in (1, 2, 3) for band in ("lh", "hl", "hh")))
+    if "decoder" in at:
+        groups += [(f"decoder{level}",) for level in reversed(LEVELS) if level != LEVELS[-1] or "encoder" not in at]
+    return groups
+
+
 def run(model: WCT2, image: Tensor, at: Sequence[str], site: Callable[[str, Tensor], Tensor]) -> Tensor:
     """Walk to the end, with ``site(name, features)`` deciding what each site goes on with."""
     walker = walk(model, image, at)

@@ -6,10 +6,13 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from photostyle.errors import OutputError, TransferMismatchError, WeightsError
-from photostyle.fitting import fit
+from photostyle.fitting import fit, measure_target
 from photostyle.options import FitOptions
-from photostyle.presets import load_transfer, read_metadata, save_transfer
-from tests.util import halves, picture, tiny_model
+from photostyle.presets import load_style, load_transfer, read_metadata, save_style, save_target, save_transfer
+from photostyle.regions import Regions
+from photostyle.targets import Target
+from photostyle.transfer import Transfer
+from tests.util import assert_same, halves, picture, tiny_model
 
 CONTENT, STYLE = picture(40, 56, 1), picture(48, 32, 2) ** 2
 REGIONS = {"content_regions": halves(40, 56, 0, 1), "style_regions": halves(48, 32, 0, 1)}
@@ -90,3 +93,61 @@ def test_refuses_damaged_maps(saved):
     rewrite(path, tensors, options="{}")
     with pytest.raises(WeightsError, match="damaged"):
         load_transfer(path, tiny_model())
+
+
+@pytest.fixture
+def target(tmp_path):
+    options = FitOptions(("encoder", "skip"), "wct", 0.8, strengths={"sky": 0.5})
+    regions = [Regions({"sky": torch.ones(48, 32) * 0.5}, hard=False), Regions.from_labels(halves(32, 40, 7))]
+    made = measure_target(
+        tiny_model(), [STYLE, picture(32, 40, 5)], style_regions=regions, style_weights=[0.7, 0.3],
+        names=["a.jpg", "naïve *.jpg"], options=options,
+    )  # fmt: skip
+    save_target(made, tmp_path / "warm.style")
+    return made, tmp_path / "warm.style"
+
+
+def test_round_trip_of_a_target(target):
+    made, path = target
+    back = load_style(path, tiny_model())
+    assert isinstance(back, Target)
+    assert [(s.name, s.share, s.regions) for s in back.styles] == [
+        ("a.jpg", 0.7, ("sky",)), ("naïve *.jpg", 0.3, ("7",))
+    ]  # fmt: skip
+    model = tiny_model()
+    assert_same(fit(model, CONTENT, back), fit(model, CONTENT, made))
+    assert read_metadata(path)["version"] == "2"
+
+
+def test_either_kind_is_written_and_read(target, saved, tmp_path):
+    for style, kind in ((target[0], Target), (saved[0], Transfer)):
+        save_style(style, tmp_path / "either.style", overwrite=True)
+        assert isinstance(load_style(tmp_path / "either.style", tiny_model()), kind)
+    with pytest.raises(TransferMismatchError, match="not fitted"):
+        load_transfer(target[1], tiny_model())
+
+
+def test_refuses_damaged_targets(target, tmp_path):
+    path = target[1]
+    with pytest.raises(TransferMismatchError, match="tiny"):
+        load_style(path, tiny_model(seed=1))
+    tensors = load_file(path)
+    name = "1/encoder2/*/covariance"
+    for broken in (
+        {**tensors, name: tensors[name] * float("nan")},
+        {**tensors, name: tensors[name][:, :3].contiguous()},
+        {key: value for key, value in tensors.items() if not key.startswith("1/")},
+        {key: value for key, value in tensors.items() if not key.startswith("0/encoder3/*")},
+        {key: value for key, value in tensors.items() if key != "0/encoder3/sky/weight"},
+    ):
+        rewrite(path, broken)
+        with pytest.raises(WeightsError, match="damaged") as error:
+            load_style(path, tiny_model())
+        assert "\n" not in str(error.value)
+    for styles in ("[]", "{", "3", '[{"name": "a"}]', '[{"name": "a", "share": -1}]'):
+        rewrite(path, tensors, styles=styles)
+        with pytest.raises(WeightsError, match="damaged"):
+            load_style(path, tiny_model())
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(WeightsError, match="cannot read"):
+        load_style(path, tiny_model())

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from photostyle.networks import WCT2, ModelConfig
+from photostyle.transfer import Transfer
 
 TINY = ModelConfig("tiny", (6, 8, 10, 12), "cat5", ll_gain=0.5, regularization=1e-3)
 
@@ -40,6 +41,20 @@ def picture(height: int, width: int, seed: int = 0) -> Tensor:
     waves = [0.5 + 0.3 * torch.sin(p[0] + 5 * p[1] * x + 4 * p[2] * y) for p in phase]
     noise = torch.rand(3, height, width, generator=generator) * 0.1
     return (torch.stack(waves) + noise).clamp(0, 1)
+
+
+def assert_same(one: Transfer, other: Transfer, tolerance: float = 0.0) -> None:
+    """Two transfers have the same options, sites, regions and maps."""
+    assert one.options == other.options
+    assert {site: set(maps) for site, maps in one.maps.items()} == {s: set(maps) for s, maps in other.maps.items()}
+    for site, maps in one.maps.items():
+        for region, found in maps.items():
+            expected = other.maps[site][region]
+            for part in ("matrix", "bias"):
+                values = getattr(found.affine, part), getattr(expected.affine, part)
+                torch.testing.assert_close(*values, rtol=tolerance, atol=tolerance)
+            assert abs(found.low - expected.low) <= tolerance
+            assert abs(found.high - expected.high) <= tolerance
 
 
 def halves(height: int, width: int, *values: int) -> Tensor:
