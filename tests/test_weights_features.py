@@ -50,8 +50,8 @@ def test_the_embedded_encoder_loads_and_sees_edges_and_is_no_style_model():
 @pytest.mark.parametrize(
     ("metadata", "message"),
     [
-        ({"format": "photostyle-wct2"}, "holds no feature encoder"),
-        ({"version": "9"}, "holds no feature encoder"),
+        ({"format": "photostyle-wct2"}, "not a feature encoder"),
+        ({"version": "9"}, "feature encoder of version 9"),
         ({"config": "nonsense"}, "no valid configuration"),
         ({"config": json.dumps({"name": "x", "widths": [4, 5, 6, 7]})}, "no valid configuration"),
         ({"config": json.dumps({"name": "x", "widths": [4, 5, 6, 7, 10**6]})}, "copy or make it again"),

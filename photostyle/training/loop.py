@@ -17,7 +17,7 @@ from photostyle.training.batches import Batch, make_batch
 from photostyle.training.config import TrainConfig
 from photostyle.training.running import Run, one_cycle
 from photostyle.training.teachers import make_teacher
-from photostyle.weights.files import read_model
+from photostyle.weights import read_model
 
 CALIBRATION_CROPS = 64  # to whiten the first layer and to standardize the teacher's features
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from photostyle.weights.convert import import_checkpoints
 from photostyle.weights.download import fetch
 from photostyle.weights.features import load_features, save_features
-from photostyle.weights.files import ModelHeader, read_header, read_model, save_model
 from photostyle.weights.locate import ModelInfo, list_models, load_model, scenes_file
+from photostyle.weights.models import ModelHeader, read_header, read_model, save_model
 from photostyle.weights.registry import REGISTRY, RegistryEntry, cache_dir, find_entry
 
 __all__ = [

@@ -24,15 +24,8 @@ from torch import Tensor
 from photostyle import haar
 from photostyle.errors import ParameterError, WeightsError
 from photostyle.networks import WCT2, ModelConfig, Unpool
-from photostyle.weights.files import (
-    SUFFIX,
-    WIDTH_KEYS,
-    file_sha256,
-    first_not_finite,
-    infer_widths,
-    layout_problem,
-    save_model,
-)
+from photostyle.weights.files import SUFFIX, file_sha256, first_not_finite, layout_problem
+from photostyle.weights.models import WIDTH_KEYS, infer_widths, save_model
 from photostyle.weights.registry import EMBEDDED_NAME, cache_dir
 
 _logger = logging.getLogger(__name__)

@@ -1,64 +1,88 @@
-"""The model file format: a safetensors file that says which network its tensors belong to.
+"""Our files of weights: safetensors that say which network their tensors belong to.
 
-Tensors are those of ``WCT2.state_dict()`` (``encoder.conv1_1.weight``, …) as float16 or float32. Metadata: ``format``
-and ``version`` (`FORMAT`, `VERSION`), ``config`` (`ModelConfig.to_json`), ``sha256`` of the tensors' names and bytes
-(safetensors has no checksum of its own, and a flipped bit gives plausible but wrong photos), and any extra strings.
+Tensors are those of the network's ``state_dict()`` as float16 or float32. Metadata: ``format`` and ``version`` (of the
+`Kind`), ``config`` (what the network is, as JSON), ``sha256`` of the tensors' names and bytes (safetensors has no
+checksum of its own, and a flipped bit gives plausible but wrong photos), and any extra strings.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
-from torch import Tensor
+from torch import Tensor, nn
 
 from photostyle.errors import DeviceError, ParameterError, WeightsError
 from photostyle.io.files import atomic_write, ensure_folder
-from photostyle.networks import LEVELS, WCT2, ModelConfig
 
-FORMAT = "photostyle-wct2"
-VERSION = "1"
 SUFFIX = ".safetensors"
-_RESERVED = ("format", "version", "config", "sha256")
 _DTYPES = (torch.float16, torch.float32)
 _BLOCK = 1 << 20
 
+C = TypeVar("C")
+
 
 @dataclass(frozen=True)
-class ModelHeader:
-    """What a model file says about itself.
+class Kind(Generic[C]):
+    """A kind of network that is stored in our files.
 
     Attributes:
-        config: the network.
-        extra: the strings given to `save_model`, such as ``licence``.
+        format: its name in the metadata.
+        what: what such a file holds, with an article, for messages.
+        parse: the network's configuration, of the JSON that was given to `write`; raises ParameterError.
+        key: the metadata's name for that JSON.
+        version: of the format; a file of another one is refused.
+        hashed: whether a file without ``sha256`` is refused.
     """
 
-    config: ModelConfig
+    format: str
+    what: str
+    parse: Callable[[str], C]
+    key: str = "config"
+    version: str = "1"
+    hashed: bool = True
+
+    @property
+    def reserved(self) -> tuple[str, ...]:
+        """The keys of the metadata that are not free for extra strings."""
+        return ("format", "version", self.key, "sha256")
+
+
+@dataclass(frozen=True)
+class Stored(Generic[C]):
+    """What a file holds: configuration, extra strings and, if they were read, tensors by name."""
+
+    config: C
     extra: dict[str, str]
+    tensors: dict[str, Tensor]
 
 
-def save_model(
-    model: WCT2,
+def write(
+    kind: Kind[C],
+    config: str,
+    tensors: Mapping[str, Tensor],
     path: str | os.PathLike[str],
     *,
     half: bool = True,
     extra: Mapping[str, str] | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write `model` to `path` (atomically; missing folders are made).
+    """Write a network to `path` (atomically; missing folders are made).
 
     Args:
-        model: on any device, in any floating dtype.
+        kind: of the network.
+        config: its configuration as JSON, which ``kind.parse`` understands.
+        tensors: its state, on any device, in any floating dtype.
         path: the file to write.
         half: store float16 rather than float32: half the size, each weight rounded by at most 0.05 % (or 3e-8).
-        extra: further metadata; the keys format, version, config and sha256 are taken.
+        extra: further metadata; the keys in ``kind.reserved`` are taken.
         overwrite: replace an existing file.
 
     Raises:
@@ -67,60 +91,97 @@ def save_model(
         WeightsError: a weight is not finite, or too large for float16.
     """
     extra = dict(extra or {})
-    taken = sorted(set(extra) & set(_RESERVED))
+    taken = sorted(set(extra) & set(kind.reserved))
     if taken:
         raise ParameterError(f"extra metadata cannot be called {', '.join(taken)}: the file format uses the name")
     dtype = torch.float16 if half else torch.float32
-    tensors = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in model.state_dict().items()}
-    bad = first_not_finite(tensors)
+    stored = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in tensors.items()}
+    bad = first_not_finite(stored)
     if bad:
         hint = ", or too large for float16 (try half=False)" if half else ""
-        raise WeightsError(f"{bad} of the model to save has values that are not finite{hint}")
-    own = {"format": FORMAT, "version": VERSION, "config": model.config.to_json(), "sha256": tensor_digest(tensors)}
+        raise WeightsError(f"{bad} of the network to save has values that are not finite{hint}")
+    own = {"format": kind.format, "version": kind.version, kind.key: config, "sha256": tensor_digest(stored)}
     ensure_folder(Path(path).parent)
     with atomic_write(path, overwrite=overwrite) as temporary:
         # Not safetensors' save_file: that one makes files that only their owner can read.
-        temporary.write_bytes(serialize(tensors, metadata={**extra, **own}))
+        temporary.write_bytes(serialize(stored, metadata={**extra, **own}))
 
 
-def read_header(path: str | os.PathLike[str]) -> ModelHeader:
-    """What the model file at `path` says about itself; its tensors are not read.
-
-    Raises:
-        WeightsError: the file is missing, damaged, not a model file, or of another version.
-    """
-    metadata, _ = read_file(Path(path), tensors=False)
-    return _parse(metadata, Path(path))
-
-
-def read_model(path: str | os.PathLike[str], device: str | torch.device = "cpu") -> WCT2:
-    """The model in the file at `path`: eval mode, float32, no gradients.
+def read(kind: Kind[C], path: str | os.PathLike[str], *, tensors: bool = True) -> Stored[C]:
+    """What the file at `path` holds, with its tensors only if asked for. They may be the file itself, mapped.
 
     Raises:
-        WeightsError: the file is missing, damaged, not a model file, of another version, or its tensors do not fit
-            its configuration.
-        DeviceError: `device` is not available.
+        WeightsError: the file is missing, damaged, of another kind or version, or has no valid configuration.
     """
     path = Path(path)
-    metadata, tensors = read_file(path, tensors=True)
-    config = _parse(metadata, path).config
-    if metadata.get("sha256", "") not in ("", tensor_digest(tensors)):
-        raise WeightsError(f"{path} is damaged (its tensors do not match their SHA-256): copy or make it again")
-    model = _build(config, tensors, path)
+    metadata, found = read_file(path, tensors=tensors)
+    if metadata.get("format") != kind.format:
+        raise WeightsError(f"{path} is a safetensors file, but not {kind.what} (format {kind.format})")
+    if metadata.get("version") != kind.version:
+        version = metadata.get("version", "none")
+        raise WeightsError(f"{path} is {kind.what} of version {version}; this photostyle reads version {kind.version}")
     try:
-        model.to(device)
+        config = kind.parse(metadata.get(kind.key, ""))
+    except (ParameterError, RecursionError) as error:
+        raise WeightsError(f"{path} has no valid configuration ({one_line(error)}): copy or make it again") from error
+    digest = metadata.get("sha256", "")
+    if tensors and (digest or kind.hashed) and digest != tensor_digest(found):
+        raise WeightsError(f"{path} is damaged (its tensors do not match their SHA-256): copy or make it again")
+    odd = next((f"{name} is {tensor.dtype}" for name, tensor in found.items() if tensor.dtype not in _DTYPES), "")
+    if odd:
+        raise WeightsError(f"{path} does not fit its own configuration: {odd}")
+    return Stored(config, {key: value for key, value in metadata.items() if key not in kind.reserved}, found)
+
+
+def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path, ignored: str | None = None) -> None:
+    """Give `network`, which may be on torch's meta device, copies of `tensors` as float32, and make it ready for use.
+
+    Args:
+        network: the module to fill: eval mode and no gradients afterwards.
+        tensors: its state by name.
+        path: of the file they are from, for messages.
+        ignored: end of the names of tensors that are not needed; these are left as they are.
+
+    Raises:
+        WeightsError: names, shapes, dtypes or values are not those of such a network.
+    """
+    given = {name: tensor for name, tensor in tensors.items() if not (ignored and name.endswith(ignored))}
+    state = {name: tensor for name, tensor in network.state_dict().items() if not (ignored and name.endswith(ignored))}
+    problem = layout_problem({name: tuple(tensor.shape) for name, tensor in state.items()}, given)
+    odd = (f"{name} is {t.dtype}, no floating-point numbers" for name, t in given.items() if not t.is_floating_point())
+    problem = problem or next(odd, "")
+    if problem:
+        raise WeightsError(f"{path} does not fit its own configuration: {problem}")
+    bad = first_not_finite(given)
+    if bad:
+        raise WeightsError(f"{path} is damaged ({bad} has values that are not finite): copy or make it again")
+    # Copies: what safetensors returns may be the file itself, mapped into memory.
+    copies = {name: tensor.to(torch.float32, copy=True) for name, tensor in given.items()}
+    network.load_state_dict(copies, assign=True, strict=False)
+    network.eval().requires_grad_(False)
+
+
+def place(network: nn.Module, device: str | torch.device) -> None:
+    """Move `network` to `device`. Raises DeviceError if that is not available."""
+    try:
+        network.to(device)
     except (RuntimeError, AssertionError) as error:  # torch's answers to unknown, missing and full devices
         raise DeviceError(f"cannot put the model on device {str(device)!r}: {one_line(error)}") from error
-    return model.eval().requires_grad_(False)
 
 
-WIDTH_KEYS = tuple(f"conv{block}_1.weight" for block in LEVELS)
-
-
-def infer_widths(encoder: Mapping[str, Tensor]) -> tuple[int, int, int, int]:
-    """The output channels of the encoder's `WIDTH_KEYS`; at least 1 each, so that a `ModelConfig` can be made."""
-    w1, w2, w3, w4 = (max(1, encoder[name].shape[:1].numel()) for name in WIDTH_KEYS)
-    return w1, w2, w3, w4
+def read_file(path: Path, *, tensors: bool) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """The metadata of a safetensors file and, if asked for, its tensors. Raises WeightsError if it cannot be read."""
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise WeightsError(f"{path} {what}: give the path of a {SUFFIX} model file")
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            metadata: dict[str, str] = file.metadata() or {}
+            return metadata, {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118
+    except SafetensorError as error:
+        raise WeightsError(f"{path} is damaged or not a safetensors file: {one_line(error)}") from error
+    except OSError as error:
+        raise WeightsError(f"cannot read {path}: {error.strerror or one_line(error)}") from error
 
 
 def layout_problem(shapes: Mapping[str, tuple[int, ...]], tensors: Mapping[str, Tensor]) -> str:
@@ -140,6 +201,15 @@ def first_not_finite(tensors: Mapping[str, Tensor]) -> str:
     return next((name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())), "")
 
 
+def tensor_digest(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 (hex) of the tensors' names and bytes."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
 def file_sha256(path: Path) -> str:
     """SHA-256 (hex) of a file of any size. Raises OSError."""
     digest = hashlib.sha256()
@@ -152,66 +222,6 @@ def file_sha256(path: Path) -> str:
 def one_line(error: BaseException) -> str:
     """The first line of an error's text, or its type if it has none."""
     return next(iter(str(error).splitlines()), "") or type(error).__name__
-
-
-def read_file(path: Path, *, tensors: bool) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """The metadata of a safetensors file and, if asked for, its tensors. Raises WeightsError if it cannot be read."""
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise WeightsError(f"{path} {what}: give the path of a {SUFFIX} model file")
-    try:
-        with safe_open(path, framework="pt", device="cpu") as file:
-            metadata: dict[str, str] = file.metadata() or {}
-            return metadata, {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118
-    except SafetensorError as error:
-        raise WeightsError(f"{path} is damaged or not a safetensors file: {one_line(error)}") from error
-    except OSError as error:
-        raise WeightsError(f"cannot read {path}: {error.strerror or one_line(error)}") from error
-
-
-def _parse(metadata: Mapping[str, str], path: Path) -> ModelHeader:
-    if metadata.get("format") != FORMAT:
-        raise WeightsError(f"{path} is a safetensors file, but not a photostyle model (format {FORMAT})")
-    if metadata.get("version") != VERSION:
-        version = metadata.get("version", "none")
-        raise WeightsError(f"{path} is a model file of version {version}; this photostyle reads version {VERSION}")
-    try:
-        config = ModelConfig.from_json(metadata.get("config", ""))
-    except (ParameterError, RecursionError) as error:
-        raise WeightsError(f"{path} has no valid model configuration: {one_line(error)}") from error
-    return ModelHeader(config, {key: value for key, value in metadata.items() if key not in _RESERVED})
-
-
-def _build(config: ModelConfig, tensors: Mapping[str, Tensor], path: Path) -> WCT2:
-    """The model of `config` with copies of `tensors` as float32, after checking that they fit."""
-    encoder = {name: tensors[f"encoder.{name}"] for name in WIDTH_KEYS if f"encoder.{name}" in tensors}
-    if len(encoder) < len(WIDTH_KEYS):
-        raise WeightsError(f"{path} lacks encoder tensors: it is not a complete model; copy or make it again")
-    # The widths are compared first so that a false configuration cannot ask for a network of absurd size.
-    widths = infer_widths(encoder)
-    if widths != config.widths:
-        raise WeightsError(f"{path} says that its widths are {config.widths}, but its tensors have {widths}")
-    with torch.device("meta"):  # no memory, no drawing from the user's random generator
-        model = WCT2(dataclasses.replace(config, widths=widths))
-    problem = layout_problem({name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}, tensors)
-    problem = problem or next((f"{name} is {t.dtype}" for name, t in tensors.items() if t.dtype not in _DTYPES), "")
-    if problem:
-        raise WeightsError(f"{path} does not fit its own configuration: {problem}")
-    bad = first_not_finite(tensors)
-    if bad:
-        raise WeightsError(f"{path} is damaged ({bad} has values that are not finite): copy or make it again")
-    # Copies: what safetensors returns may be the file itself, mapped into memory.
-    model.load_state_dict({name: tensor.to(torch.float32, copy=True) for name, tensor in tensors.items()}, assign=True)
-    return model
-
-
-def tensor_digest(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 (hex) of the tensors' names and bytes."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(tensors.items()):
-        digest.update(name.encode())
-        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
-    return digest.hexdigest()
 
 
 def _some(names: Iterable[str], most: int = 4) -> str:

@@ -11,7 +11,8 @@ import torch
 
 from photostyle.errors import ParameterError, WeightsError
 from photostyle.networks import WCT2, Unpool
-from photostyle.weights.files import SUFFIX, read_header, read_model
+from photostyle.weights.files import SUFFIX
+from photostyle.weights.models import read_header, read_model
 from photostyle.weights.registry import EMBEDDED_NAME, FEATURES_NAME, REGISTRY, SCENES_NAME, cache_dir, unknown_name
 
 IMPORTED_NAME = "vgg19"
