@@ -13,8 +13,7 @@ from safetensors.torch import load_file, save
 
 from photostyle.errors import DeviceError, OutputError, ParameterError, WeightsError
 from photostyle.networks import WCT2, ModelConfig
-from photostyle.weights import read_header, read_model, save_model
-from photostyle.weights.files import Kind, fill, read, write
+from photostyle.weights import files, read_header, read_model, save_model
 
 CONFIG = ModelConfig(name="tiny", widths=(2, 3, 4, 5), unpool="cat5", ll_gain=0.5, regularization=0.01)
 METADATA = {"format": "photostyle-wct2", "version": "1", "config": CONFIG.to_json()}
@@ -256,24 +255,24 @@ def test_unavailable_device(tmp_path: Path) -> None:
 
 
 def test_any_network_can_be_stored_by_kind(tmp_path: Path) -> None:
-    kind = Kind("photostyle-line", "a line", json.loads, key="sides", version="3")
+    kind = files.Kind("photostyle-line", "a line", json.loads, key="sides", version="3")
     path, line = tmp_path / "line.safetensors", torch.nn.BatchNorm1d(3)
     assert line.bias is not None
     torch.nn.init.constant_(line.bias, 0.5)
-    write(kind, "[2, 3]", line.state_dict(), path, extra={"config": "is free here"})
-    stored = read(kind, path)
+    files.write(kind, "[2, 3]", line.state_dict(), path, extra={"config": "is free here"})
+    stored = files.read(kind, path)
     assert (stored.config, stored.extra) == ([2, 3], {"config": "is free here"})
-    assert read(kind, path, tensors=False).tensors == {}
+    assert files.read(kind, path, tensors=False).tensors == {}
     other = torch.nn.BatchNorm1d(3)
     other.num_batches_tracked += 7
-    fill(other, stored.tensors, path, ignored="num_batches_tracked")
+    files.fill(other, stored.tensors, path, ignored="num_batches_tracked")
     assert torch.equal(other.bias, line.bias)
     assert int(other.num_batches_tracked) == 7
     assert not other.training
     with pytest.raises(ParameterError, match="sides"):
-        write(kind, "[2, 3]", line.state_dict(), path, extra={"sides": ""}, overwrite=True)
+        files.write(kind, "[2, 3]", line.state_dict(), path, extra={"sides": ""}, overwrite=True)
     path.write_bytes(save(line.state_dict(), metadata={"format": "photostyle-line", "version": "3", "sides": "[]"}))
     with pytest.raises(WeightsError, match="SHA-256"):
-        read(kind, path)
+        files.read(kind, path)
     with pytest.raises(WeightsError, match="not a photostyle model"):
         read_model(path)
