@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from photostyle.options import MATCHINGS, FitOptions, check_strength
 
+if TYPE_CHECKING:
+    from photostyle.jobs.rendering import Rendering
+
 DEFAULTS = FitOptions()
 SEGMENT = "auto"
+FIT_SIZE = "2MP"
+_LEAST_FIT, _MOST_FIT = 0.01, 1000
 
 Device = Enum("Device", {name: name for name in ("auto", "cpu", "cuda")}, type=str)  # type: ignore[misc]
 MatchingName = Enum("MatchingName", {name: name for name in MATCHINGS}, type=str)  # type: ignore[misc]
 Switch = Enum("Switch", {name: name for name in ("on", "off")}, type=str)  # type: ignore[misc]
+RenderMode = Enum("RenderMode", {name: name for name in ("auto", "full", "grid")}, type=str)  # type: ignore[misc]
+BitDepth = Enum("BitDepth", {name: name for name in ("8", "16")}, type=str)  # type: ignore[misc]
 UnpoolName = Enum("UnpoolName", {name: name for name in ("sum", "cat5")}, type=str)  # type: ignore[misc]
 
 Contents = Annotated[list[Path], typer.Argument(metavar="CONTENT", help="Photos to retouch.", show_default=False)]
@@ -58,6 +66,23 @@ DeviceOption = Annotated[Device, typer.Option(help="Where the network runs.")]  
 Size = Annotated[
     int | None, typer.Option(metavar="N", help="Preview: reduce the long side to N pixels.", show_default=False)
 ]
+Render = Annotated[  # type: ignore[valid-type]
+    RenderMode,
+    typer.Option(help="full: the network sees every pixel; grid: about a megapixel; auto: full up to 6 MP."),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE", help="For the network's work: 4GiB, 800MB.", show_default="a good half of what is free"
+    ),
+]
+FitSize = Annotated[
+    str, typer.Option(metavar="MP|full", help="Megapixels of each photo that are measured, or all: 4, 0.5MP, full.")
+]
+Bits = Annotated[  # type: ignore[valid-type]
+    BitDepth | None,
+    typer.Option(help="Bits a sample of results; 16 for PNG and TIFF.", show_default="those of the photo"),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 ContentMask = Annotated[
@@ -81,6 +106,32 @@ def parse_strength(text: str, fallback: float | None = None) -> tuple[float | No
         else:
             common = number
     return common, own
+
+
+def parse_rendering(render: RenderMode, memory: str | None, fit_size: str | None = None) -> Rendering:  # type: ignore[valid-type]
+    """What ``--render``, ``--memory`` and ``--fit-size`` say together. Raises ParameterError or typer.BadParameter."""
+    # Both are looked at before anything heavy is imported.
+    pixels = None if fit_size is None else parse_fit_size(fit_size)
+
+    from photostyle.jobs.rendering import FIT_PIXELS, Rendering
+    from photostyle.memory import parse_memory
+
+    budget = None if memory is None else parse_memory(memory)
+    mode: Any = render.value  # type: ignore[attr-defined]
+    return Rendering(mode, budget, FIT_PIXELS if pixels is None else pixels)
+
+
+def parse_fit_size(text: str) -> int:
+    """Pixels of ``2``, ``0.5MP`` or ``full`` (which is 0)."""
+    if text.strip().lower() == "full":
+        return 0
+    try:
+        megapixels = float(text.strip().lower().removesuffix("mp"))
+    except ValueError:
+        megapixels = math.nan
+    if not _LEAST_FIT <= megapixels <= _MOST_FIT:
+        raise _misused("--fit-size", f"{text!r} is neither full nor megapixels from {_LEAST_FIT} to {_MOST_FIT}")
+    return round(megapixels * 1e6)
 
 
 def parse_mapping(text: str | None) -> dict[str, str]:

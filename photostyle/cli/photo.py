@@ -11,18 +11,24 @@ import typer
 from photostyle.cli import console, video
 from photostyle.cli.parameters import (
     DEFAULTS,
+    FIT_SIZE,
     SEGMENT,
+    Bits,
     ContentMask,
     Contents,
     Device,
     DeviceOption,
     Finish,
+    FitSize,
     MaskRefine,
     MatchingName,
+    Memory,
     ModelName,
     Out,
     Overwrite,
     Quiet,
+    Render,
+    RenderMode,
     ReportFile,
     Segment,
     SegmentPhoto,
@@ -33,6 +39,7 @@ from photostyle.cli.parameters import (
     Verbose,
     parse_mapping,
     parse_names,
+    parse_rendering,
     parse_strength,
     parse_styles,
 )
@@ -88,6 +95,10 @@ def photo(
     model: ModelName = "small",
     device: DeviceOption = Device("auto"),
     size: Size = None,
+    render: Render = RenderMode("auto"),
+    memory: Memory = None,
+    fit_size: FitSize = FIT_SIZE,
+    bits: Bits = None,
     save_style: Annotated[
         Path | None, typer.Option(metavar="FILE.style", help="Keep the fitted style.", show_default=False)
     ] = None,
@@ -117,6 +128,7 @@ def photo(
         raise ParameterError("--style-mask belongs to one style photo: give one --style")
     if segment == "off" and not content_mask and by_region:
         raise ParameterError("options by region need regions: give masks, or --segment auto")
+    rendering, depth = parse_rendering(render, memory, fit_size), int(bits.value) if bits else None
 
     from photostyle.device import resolve
     from photostyle.io import check_output, output_paths
@@ -135,7 +147,8 @@ def photo(
         check_output(report, overwrite=overwrite, extensions=(".json",))
     where = resolve(device.value)
     network = load_model(model, unpool=unpool.value if unpool else None, device=where)
-    references = [Reference(load(path, size), region) for region, path in styles]
+    # Of a style nothing but what is measured is needed.
+    references = [Reference(load(path, size).reduced(rendering.fit_pixels), region) for region, path in styles]
     masked = content_mask is not None and style_mask is not None
     found = None if masked else find_segmentation(segment, network, where)
     settings = RegionSettings(found, mask_refine.value == "on", pairs, kept)
@@ -146,7 +159,8 @@ def photo(
     def work(content: Path, output: Path) -> None:
         transfer = stylize_file(
             network, content, references, output, options, masks=(content_mask, style_mask), regions=settings,
-            decided=lambda made: decisions.update({content: made}), side=size, overwrite=overwrite,
+            decided=lambda made: decisions.update({content: made}), side=size, rendering=rendering, bits=depth,
+            overwrite=overwrite,
         )  # fmt: skip
         if save_style:
             save_transfer(transfer, save_style, overwrite=overwrite)
@@ -173,6 +187,9 @@ def apply(
     ] = None,
     device: DeviceOption = Device("auto"),
     size: Size = None,
+    render: Render = RenderMode("auto"),
+    memory: Memory = None,
+    bits: Bits = None,
     report: ReportFile = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -183,6 +200,9 @@ def apply(
     common, own = parse_strength(strength) if strength is not None else (None, {})
     if len(contents) > 1 and content_mask:
         raise ParameterError("--content-mask belongs to one photo: give one CONTENT")
+    rendering, depth = parse_rendering(render, memory), int(bits.value) if bits else None
+    if any(map(video.is_clip, contents)) and (render != RenderMode("auto") or memory or bits):
+        raise ParameterError("--render, --memory and --bits are for photos, not for clips")
 
     from photostyle.device import resolve
     from photostyle.io import CLASS_COLOURS, check_output, output_paths
@@ -221,7 +241,8 @@ def apply(
     def work(content: Path, output: Path) -> None:
         apply_file(
             transfer, content, output, mask=content_mask, regions=settings, strength=common, strengths=strengths,
-            decided=lambda made: decisions.update({content: made}), side=size, overwrite=overwrite,
+            decided=lambda made: decisions.update({content: made}), side=size, rendering=rendering, bits=depth,
+            overwrite=overwrite,
         )  # fmt: skip
 
     run_each(contents, outputs, out, work, quiet, Report(report, decisions, overwrite))
