@@ -12,6 +12,7 @@ from photostyle.training import features
 from photostyle.training.features import DistilConfig, FeatureTrainer
 from photostyle.training.teachers import FEATURE_LAYERS, load_cd16
 from photostyle.weights import load_features
+from tests.test_training_teachers import write_cd16
 from tests.util import picture
 
 PHOTOS = [(picture(60, 70, seed) * 255).byte() for seed in range(6)]
@@ -81,13 +82,6 @@ def test_the_script_trains_resumes_and_writes_weights(tmp_path, monkeypatch, cap
     monkeypatch.setattr("sys.argv", start)
     assert train_features.main() == 1
     assert "--resume" in capsys.readouterr().err
-
-
-def write_cd16(path):
-    torch.manual_seed(0)
-    source = FeatureEncoder(FeatureConfig("cd16", (16, 32, 64, 128, 128)))
-    save_file({f"encoder5.{name}": tensor for name, tensor in source.state_dict().items()}, path)
-    return source
 
 
 def test_the_published_teachers_names_are_read(tmp_path):

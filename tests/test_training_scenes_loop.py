@@ -22,6 +22,7 @@ from photostyle.training.scenes_loop import SceneTrainer, dice_loss
 from photostyle.training.scenes_teacher import Vgg16thTeacher
 from tests.segmentation_util import OPTIONS, tiny_architecture
 from tests.test_training_scenes import save_scene
+from tests.test_training_teachers import write_cd16
 from tests.util import halves, picture
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -54,21 +55,6 @@ encoder = "tu-resnet10t"
 """.replace("[sets]", 'held = "a"\n\n[sets]')
 
 
-def write_teacher(path):
-    widths = {"conv0": (3, 3, 1)}
-    inputs = 3
-    for block, (layers, width) in enumerate(((2, 4), (2, 5), (4, 6), (4, 7), (1, 8)), start=1):
-        for layer in range(1, layers + 1):
-            widths[f"conv{block}_{layer}"] = (inputs, width, 3)
-            inputs = width
-    torch.manual_seed(0)
-    tensors = {}
-    for name, (into, out, side) in widths.items():
-        tensors[f"encoder5.{name}.weight"] = torch.randn(out, into, side, side) * 0.4
-        tensors[f"encoder5.{name}.bias"] = torch.full((out,), 0.1)
-    save_file(tensors, path)
-
-
 @pytest.fixture
 def run_folder(tmp_path, monkeypatch):
     """Two sets of small scenes, photos, a teacher and a configuration, in the working folder."""
@@ -82,7 +68,7 @@ def run_folder(tmp_path, monkeypatch):
     for index in range(2):
         save_scene(tmp_path / "unused", str(index), picture(70, 90, 9 + index), halves(70, 90, 0))
     (tmp_path / "unused" / "images").rename(tmp_path / "photos")
-    write_teacher(tmp_path / "teacher.safetensors")
+    write_cd16(tmp_path / "teacher.safetensors")
     (tmp_path / "config.toml").write_text(CONFIG)
     return tmp_path
 
@@ -128,12 +114,12 @@ def test_dice_is_zero_for_the_truth_and_ignores_what_is_unknown():
 
 
 def test_the_teacher_gives_standardised_features_and_refuses_other_files(tmp_path):
-    write_teacher(tmp_path / "teacher.safetensors")
+    write_cd16(tmp_path / "teacher.safetensors")
     images = torch.stack([picture(64, 64, seed) for seed in range(4)])
     teacher = Vgg16thTeacher(tmp_path / "teacher.safetensors", images)
-    assert teacher.channels == (7, 8)
+    assert teacher.channels == (128, 128)
     features = teacher(images)
-    assert [tuple(x.shape) for x in features] == [(4, 7, 8, 8), (4, 8, 4, 4)]
+    assert [tuple(x.shape) for x in features] == [(4, 128, 8, 8), (4, 128, 4, 4)]
     for x in features:
         torch.testing.assert_close(x.mean((0, 2, 3)), torch.zeros(x.shape[1]), atol=1e-4, rtol=0)
         assert float(x.std((0, 2, 3)).max()) < 1.01

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from photostyle.errors import ParameterError, WeightsError
+from photostyle.features import FeatureConfig, FeatureEncoder
 from photostyle.training.teachers import PcaTeacher, Vgg19Teacher, make_teacher
 from tests.util import picture
 
@@ -33,6 +34,17 @@ def write_pca(path, seed=0):
     """A tiny random network in the format of the distilled VGG-19."""
     save_file(pca_tensors(seed) | {"dec.0.0.bias": torch.zeros(3)}, path)
     return path
+
+
+def write_cd16(path):
+    """A random network in the format of the VGG-19 at a sixteenth; returns it."""
+    torch.manual_seed(0)
+    encoder = FeatureEncoder(FeatureConfig("cd16", (16, 32, 64, 128, 128)))
+    for module in encoder.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+    save_file({f"encoder5.{name}": tensor for name, tensor in encoder.state_dict().items()}, path)
+    return encoder
 
 
 def reference(tensors, image):
