@@ -178,7 +178,7 @@ def test_another_model(scene, refuses, unpool, seed):
     save_colourful_model(scene / "other.safetensors", unpool, seed)
     line = refuses("whole.style", "c.png", "--model", "other.safetensors")
     assert str(scene / "whole.style") in line
-    assert "fitted with model 'tiny' (cat5)" in line
+    assert "made with model 'tiny' (cat5)" in line
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import torch
 from photostyle import fitting, tiling
 from photostyle.errors import ParameterError
 from photostyle.jobs import rendering
-from photostyle.jobs.rendering import Rendering, fit, fit_and_render, render
+from photostyle.jobs.rendering import Rendering, fit, fit_and_render, measure_target, render
 from photostyle.regions import Regions
-from tests.util import halves, picture, tiny_model
+from tests.util import assert_same, halves, picture, tiny_model
 
 SMALL = 90 << 20  # bytes: 110,000 pixels at once for the tiny network, or tiles of some 100 pixels
 
@@ -95,3 +95,17 @@ def test_one_look_for_several_photos():
 
 def test_modes_are_the_documented_ones():
     assert rendering.MODES == ("full", "grid", "auto")
+
+
+@pytest.mark.parametrize("memory", [None, SMALL])
+def test_a_target_serves_as_its_styles_do(memory):
+    model, styles = tiny_model(), [picture(300, 220, 2), picture(64, 64, 5)]
+    how = Rendering("full", memory, fit_pixels=30_000)
+    target = measure_target(model, styles, how, style_weights=[1, 3], names=["a", "b"])
+    assert [style.name for style in target.styles] == ["a", "b"]
+    content = picture(150, 330, 1)
+    _, expected = fit_and_render(model, content.clone(), styles, how, style_weights=[1, 3])
+    _, result = fit_and_render(model, content.clone(), target, how)
+    torch.testing.assert_close(result, expected, atol=1e-5, rtol=0)
+    direct = fit(model, [content, content.flip(0)], styles, how, style_weights=[1, 3])
+    assert_same(fit(model, [content, content.flip(0)], target, how), direct, 1e-6)

@@ -11,18 +11,16 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from photostyle.errors import MaskError, PhotostyleError
-from photostyle.io import Photo, check_encodable, check_output, read_mask, read_photo, write_photo
+from photostyle.errors import PhotostyleError
+from photostyle.io import Photo, check_encodable, check_output, read_photo, write_photo
+from photostyle.jobs.applying import Application, Decided, applied
 from photostyle.jobs.loading import Loaded, explained, load, tensor
-from photostyle.jobs.regions import Reference, RegionSettings, masked, plan, segmented
-from photostyle.jobs.rendering import Rendering, fit_and_render, render
-from photostyle.labels import Decision, adapt
+from photostyle.jobs.regions import Reference, RegionSettings, plan
+from photostyle.jobs.rendering import Rendering, fit_and_render
 from photostyle.networks import WCT2
 from photostyle.options import FitOptions
-from photostyle.regions import WHOLE, Regions
+from photostyle.targets import Target
 from photostyle.transfer import Transfer
-
-Decided = Callable[[Sequence[Decision]], None]
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ def stylize_file(
 
 
 def apply_file(
-    transfer: Transfer,
+    style: Transfer | Target,
     content: Path,
     output: Path,
     *,
@@ -122,18 +120,16 @@ def apply_file(
     bits: int | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Apply a fitted style to one photo and write the result; arguments and errors as `stylize_file`.
+    """Apply a saved style to one photo and write the result; arguments and errors as `stylize_file` and `applied`.
 
-    A style that was fitted by region finds the regions of this photo in its `mask`, or else by segmentation.
+    A style that is not fitted yet (`Target`) is fitted to this photo.
     """
     check_output(output, overwrite=overwrite)
     how = rendering or Rendering()
     loaded = load(content, side)
     check_encodable(output, loaded.photo.size, bits)
-    seen = loaded.reduced(how.region_pixels(loaded.photo.size))
-    found = _regions_for(transfer, seen, mask, regions or RegionSettings(), decided)
-    with explained(loaded.photo):
-        result = render(transfer, loaded.image, how, regions=found, strength=strength, strengths=strengths)
+    application = Application(mask, regions or RegionSettings(), decided, strength, strengths)
+    _, result = applied(style, loaded, how, application)
     _write(output, result, loaded.photo, bits, overwrite=overwrite)
 
 
@@ -158,24 +154,3 @@ def _write(output: Path, result: Tensor, photo: Photo, bits: int | None, *, over
 def _pixels(image: Tensor) -> npt.NDArray[np.float32]:
     pixels: npt.NDArray[np.float32] = image.detach().permute(1, 2, 0).float().cpu().numpy()
     return pixels
-
-
-def _regions_for(
-    transfer: Transfer, loaded: Loaded, mask: Path | None, settings: RegionSettings, decided: Decided | None
-) -> Regions | None:
-    fitted = [*(name for name in transfer.regions if name != WHOLE), *transfer.options.strengths]
-    if mask:
-        if not fitted:
-            raise MaskError(f"{mask}: the style was fitted without masks, so this one would do nothing; leave it out")
-        labels = read_mask(mask, size=loaded.full_size)
-        found = masked(loaded, mask, labels, refined=settings.refine_masks)
-    elif settings.segment and not settings.segment.joint and set(fitted) & set(settings.segment.names):
-        found = segmented(loaded, settings.segment)
-    else:
-        return None
-    adapted, decisions = adapt(found, fitted)
-    if mask and not adapted.weights:
-        raise MaskError(f"{mask}: none of its regions is in the style; use the colours of the masks it was fitted with")
-    if decided:
-        decided(decisions)
-    return adapted if adapted.weights else None
