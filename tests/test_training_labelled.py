@@ -1,42 +1,14 @@
-import numpy as np
-import pytest
 import torch
-from PIL import Image
 
-from photostyle.errors import MaskError, ParameterError
 from photostyle.training import data, labelled
-from photostyle.training.labelled import Labelled
+from photostyle.training.scenes import Scene
 from tests.util import halves, picture
 
 
 def scenes(count=6, side=60):
     photos = [(picture(side, side + 8, i) * 255).byte() for i in range(count)]
     labels = [halves(side, side + 8, 0, 3, 255, i % 2 + 5).to(torch.uint8) for i in range(count)]
-    return [Labelled(photo, label) for photo, label in zip(photos, labels, strict=True)]
-
-
-def write(folder, photo, labels, name="a"):
-    for kind, array, suffix in (("images", photo, ".jpg"), ("labels", labels, ".png")):
-        (folder / kind).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(array).save(folder / kind / f"{name}{suffix}")
-
-
-def test_load_labelled_reads_pairs_reduces_them_and_leaves_photos_without_labels(tmp_path):
-    pixels = (picture(50, 100) * 255).byte().permute(1, 2, 0).numpy()
-    write(tmp_path / "set", pixels, halves(50, 100, 0, 6, 255).to(torch.uint8).numpy())
-    Image.fromarray(pixels).save(tmp_path / "set/images/alone.jpg")
-    (scene,) = labelled.load_labelled(tmp_path, side=50)
-    assert scene.photo.shape == (3, 25, 50)
-    assert scene.photo.dtype == torch.uint8
-    assert scene.labels.unique().tolist() == [0, 6, 255]
-
-
-def test_load_labelled_refuses_a_folder_without_pairs_and_labels_of_another_size(tmp_path):
-    with pytest.raises(ParameterError, match=r"no images/NAME\.jpg"):
-        labelled.load_labelled(tmp_path)
-    write(tmp_path, np.zeros((40, 40, 3), np.uint8), np.zeros((20, 40), np.uint8))
-    with pytest.raises(MaskError, match=r"a\.png"):
-        labelled.load_labelled(tmp_path)
+    return [Scene("", photo, label) for photo, label in zip(photos, labels, strict=True)]
 
 
 def test_pairs_share_labels_and_their_regions_fit_the_crops():

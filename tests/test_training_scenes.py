@@ -46,6 +46,22 @@ def test_scenes_are_read_in_order_and_reduced(tmp_path):
     assert float((whole.image / 255 - picture(240, 400)).abs().mean()) < 0.03
 
 
+def test_scenes_of_several_folders_are_read_and_palettes_are_indices(tmp_path):
+    for name in ("b", "a"):
+        save_scene(tmp_path / name, "x", picture(40, 50), halves(40, 50, 3, 6))
+    path = tmp_path / "a" / "labels" / "x.png"
+    with Image.open(path) as labels:
+        labels.putpalette([220, 60, 40] * 256)  # alike in colour
+        labels.save(path)
+    found = data.load_scenes(tmp_path)
+    assert len(found) == 2
+    for loaded in found:
+        assert torch.equal(loaded.labels, halves(40, 50, 3, 6).byte())
+    path.unlink()
+    with pytest.raises(ImageReadError, match=r"x\.png"):
+        data.load_scenes(tmp_path)
+
+
 def test_scenes_that_do_not_fit_are_refused(tmp_path):
     with pytest.raises(ParameterError, match="no images"):
         data.load_scenes(tmp_path)

@@ -11,7 +11,7 @@ from torch import Tensor
 from photostyle.regions import Regions
 from photostyle.training import data, labelled
 from photostyle.training.config import TrainConfig
-from photostyle.training.labelled import Labelled
+from photostyle.training.scenes import Scene
 
 RegionPair = tuple[Regions, Regions] | None  # of content and style
 
@@ -38,7 +38,7 @@ def _move(regions: Regions, device: torch.device) -> Regions:
     return Regions({name: weight.to(device) for name, weight in regions.weights.items()}, regions.hard)
 
 
-def make_batch(config: TrainConfig, photos: Sequence[Tensor], scenes: Sequence[Labelled], step: int) -> Batch:
+def make_batch(config: TrainConfig, photos: Sequence[Tensor], scenes: Sequence[Scene], step: int) -> Batch:
     """The crops of a step: the same for the same seed and step, whatever came before.
 
     Args:

@@ -36,7 +36,7 @@ class TrainConfig:
         pairs: content/style pairs a step that go through the transfer; 0 trains reconstruction and distillation only,
             on `batch` crops. With pairs, the crops are those of the pairs and `batch` is not used.
         twins: how many of the pairs are two crops of one photo under two grades, so that the truth is known.
-        labelled: folder of scenes (``images/NAME.jpg``, ``labels/NAME.png``) for `masked` pairs.
+        labelled: folder of labelled scenes, as of `load_scenes`, for `masked` pairs.
         masked: how many of the pairs that are no twins are labelled scenes, transferred region by region.
         masked_twins: how many of the twins are split into two regions with a grade each, so that borders are trained.
         noise: how noisy contents are: up to this many 255ths of Gaussian deviation, then JPEG compression.

@@ -3,64 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from photostyle.errors import ParameterError
 from photostyle.guided import guided_filter
-from photostyle.io.images import read_photo
-from photostyle.io.masks import read_labels
 from photostyle.regions import Regions
+from photostyle.segmentation.network import IGNORE
 from photostyle.training.data import uniform
+from photostyle.training.scenes import Scene
 
-UNLABELLED = 255
 REFINE_RADIUS, REFINE_EPSILON = 6, 1e-4
 _TRIES = 12  # styles looked at for one that shares labels with the content
 
 
-@dataclass(frozen=True)
-class Labelled:
-    """A photo (3, H, W) uint8 and its label map (H, W) uint8, 255 where unlabelled."""
-
-    photo: Tensor
-    labels: Tensor
-
-
-def load_labelled(folder: Path, side: int = 400) -> list[Labelled]:
-    """Every ``images/NAME.jpg`` with its ``labels/NAME.png`` under `folder`, the long side reduced to `side`.
-
-    Raises:
-        ParameterError: no such pair. MaskError, ImageReadError: a file is damaged.
-    """
-    found = []
-    for path in sorted(folder.rglob("images/*.jpg")):
-        mask = path.parent.parent / "labels" / f"{path.stem}.png"
-        if not mask.exists():
-            continue
-        photo = torch.from_numpy(read_photo(path).pixels).permute(2, 0, 1)
-        labels = torch.from_numpy(read_labels(mask, size=(photo.shape[1], photo.shape[2])).astype(np.uint8))
-        scale = min(1.0, side / max(labels.shape))
-        size = (round(labels.shape[0] * scale), round(labels.shape[1] * scale))
-        if scale < 1:
-            photo = F.interpolate(photo[None], size=size, mode="bilinear", antialias=True, align_corners=False)[0]
-            labels = F.interpolate(labels[None, None], size=size, mode="nearest")[0, 0]
-        found.append(Labelled((photo * 255).round().to(torch.uint8).contiguous(), labels.contiguous()))
-    if not found:
-        raise ParameterError(f"{folder}: no images/NAME.jpg with a labels/NAME.png beside")
-    return found
-
-
-def _crop(scene: Labelled, side: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def _crop(scene: Scene, side: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     height, width = scene.labels.shape
     size = min(int(side * float(uniform(generator, 1.0, 1.8, 1))), height, width)
     top = int(torch.randint(height - size + 1, (1,), generator=generator))
     left = int(torch.randint(width - size + 1, (1,), generator=generator))
-    photo = scene.photo[:, top : top + size, left : left + size].float()[None] / 255
+    photo = scene.image[:, top : top + size, left : left + size].float()[None] / 255
     labels = scene.labels[top : top + size, left : left + size]
     if size != side:
         photo = F.interpolate(photo, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
@@ -72,7 +35,7 @@ def _crop(scene: Labelled, side: int, generator: torch.Generator) -> tuple[Tenso
 
 def _shares(labels: Tensor) -> Tensor:
     shares = torch.bincount(labels.flatten().long(), minlength=256).float() / labels.numel()
-    shares[UNLABELLED] = 0
+    shares[IGNORE] = 0
     return shares
 
 
@@ -85,7 +48,7 @@ def soft_regions(photo: Tensor, labels: Tensor, names: Sequence[int]) -> Regions
 
 
 def labelled_pairs(
-    scenes: Sequence[Labelled], count: int, side: int, generator: torch.Generator
+    scenes: Sequence[Scene], count: int, side: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, list[tuple[Regions, Regions]]]:
     """Contents and styles (count, 3, side, side) in [0, 1], with the regions that both photos of a pair have."""
     contents: list[Tensor] = []

@@ -12,14 +12,16 @@ from photostyle.errors import WeightsError
 from photostyle.features import FeatureEncoder
 from photostyle.finish import project
 from photostyle.networks import WCT2, WaveEncoder
-from photostyle.training import data, labelled, losses, photorealism
+from photostyle.training import data, losses, photorealism
 from photostyle.training.batches import Batch, make_batch
 from photostyle.training.config import TrainConfig
 from photostyle.training.running import Run, one_cycle
+from photostyle.training.scenes import load_scenes
 from photostyle.training.teachers import make_teacher
 from photostyle.weights import read_model
 
 CALIBRATION_CROPS = 64  # to whiten the first layer and to standardize the teacher's features
+LONG_SIDE = 400  # to which labelled scenes are reduced
 
 
 @torch.no_grad()
@@ -53,7 +55,7 @@ class Trainer(Run[TrainConfig, Batch]):
         super().__init__(config, out, device)
         self.model = WCT2(config.model).to(device)
         self.training, self.held = data.split(data.load_photos(config.photos) if photos is None else photos)
-        self.scenes = labelled.load_labelled(config.labelled) if config.masked and config.labelled else []
+        self.scenes = load_scenes(config.labelled, LONG_SIDE) if config.masked and config.labelled else []
         generator = data.step_generator(config.seed, -1)
         calibration = data.random_crops(self.training, CALIBRATION_CROPS, 128, generator).to(device)
         whiten_first_layer(self.model.encoder, calibration)

@@ -1,4 +1,4 @@
-"""Labelled scenes for training the segmentation network: loaded once, cropped anew for every step."""
+"""Labelled scenes for training: loaded once, cropped anew for every step."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ class Scene:
 
 
 def load_scenes(folder: Path, long_side: int = 320) -> list[Scene]:
-    """``images/*.jpg`` with ``labels/*.png`` of the same names, in order, reduced to `long_side` pixels.
+    """Every ``images/*.jpg`` under `folder` with the ``labels/*.png`` of its name, in order, at most `long_side` large.
 
     Raises:
         ParameterError: no images.
         ImageReadError: a label map is missing, unreadable or of another size, or has a label that is no class.
     """
-    paths = sorted((folder / "images").glob("*.jpg"))
+    paths = sorted(folder.rglob("images/*.jpg"))
     if not paths:
         raise ParameterError(f"{folder}: no images/*.jpg to train on")
-    return [_load(path, folder / "labels" / f"{path.stem}.png", long_side) for path in paths]
+    return [_load(path, path.parent.parent / "labels" / f"{path.stem}.png", long_side) for path in paths]
 
 
 def _load(path: Path, label_path: Path, long_side: int) -> Scene:
