@@ -171,7 +171,8 @@ def _find(
     if name in mapping:
         target = mapping[name]
         return [Source(n, target) for n in common if target == WHOLE or target in available[n]], "mapped"
-    for candidate in (name, *RELATED.get(name, ())):
+    # Two photos' unsure parts need have nothing in common, so they are no match for each other.
+    for candidate in () if name == UNSURE else (name, *RELATED.get(name, ())):
         found = [Source(n, candidate) for n in common if candidate in available[n]]
         if found:
             return found, "same name" if candidate == name else "related"

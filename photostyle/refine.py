@@ -78,8 +78,8 @@ def confident(probabilities: Tensor, names: Sequence[str]) -> Regions:
 
     What counts is how likely the best class is on average around a pixel, so that the narrow seam between two regions
     that are sure of themselves stays theirs. As that average falls from `SURE` to `GUESSED`, weight goes from the
-    classes to a region of its own, ``unsure``: what cannot be told in one photo is best served by what cannot be told
-    in the other, and by the whole photo if there is none.
+    classes to a region of its own, ``unsure``, which takes the look of the whole style photo
+    (`photostyle.labels.match`).
     """
     present = [k for k in range(len(names)) if float(probabilities[k].mean()) > _PRESENT]
     radius = max(1, round(max(probabilities.shape[-2:]) * _AROUND))

@@ -33,6 +33,14 @@ def test_same_names_match_and_the_rest_takes_the_whole():
     assert [round(d.share, 2) for d in found.decisions] == [0.33, 0.33, 0.33]
 
 
+def test_unsure_parts_of_two_photos_are_no_match():
+    found = match(stripes("sky", "unsure"), [stripes("sky", "unsure")])
+    assert taken(found) == {WHOLE: [(0, WHOLE)], "sky": [(0, "sky")]}
+    assert [d.takes for d in found.decisions] == [("sky",), (WHOLE,)]
+    mapped = match(stripes("sky", "unsure"), [stripes("sky", "unsure")], mapping={"unsure": "unsure"})
+    assert taken(mapped)["unsure"] == [(0, "unsure")]
+
+
 @pytest.mark.parametrize(
     ("orphan", "style", "expected"),
     [
