@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from photostyle.errors import MaskError
+from photostyle.names import UNSURE as UNSURE
+from photostyle.names import WHOLE as WHOLE
 
-WHOLE = "*"  # the region of everything that no other region claims
-UNSURE = "unsure"  # the region of what a segmentation cannot tell
 MIN_PIXELS = 10  # the published rule: a label counts if it covers more pixels than this in both photos …
 MAX_RATIO = 100.0  # … and neither photo has this many times the other's or more
 

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "photostyle"
 # A module may import from rooms on lower floors and from its own room.
 FLOORS = {
-    "errors": 0,
+    "errors": 0, "names": 0,
     "options": 1, "haar": 1, "guided": 1, "io": 1, "lut": 1, "motion": 1, "yuv": 1,
     "matching": 2, "networks": 2, "regions": 2, "device": 2, "memory": 2, "features": 2, "finish": 2,
     "transfer": 3, "evaluate": 3, "weights": 3, "sources": 3, "refine": 3, "targets": 3,
@@ -20,10 +20,9 @@ FLOORS = {
     "__main__": 9,
 }  # fmt: skip
 CORE = {
-    "errors", "options", "haar", "matching", "networks", "regions", "transfer", "fitting", "features", "finish",
-    "guided", "refine", "sources", "labels", "targets", "measuring", "yuv", "interpolation", "clustering", "tiling", "grid", "lut",
-    "mixing",
-    "methods",
+    "errors", "names", "options", "haar", "matching", "networks", "regions", "transfer", "fitting", "features",
+    "finish", "guided", "refine", "sources", "labels", "targets", "measuring", "yuv", "interpolation", "clustering",
+    "tiling", "grid", "lut", "mixing", "methods",
 }  # fmt: skip
 FILES_AND_PICTURES = {"PIL", "cv2", "av", "tifffile", "imagecodecs", "pathlib", "os", "shutil", "tempfile"}
 NETWORKS = {"torch", "torchvision", "timm", "segmentation_models_pytorch"}

@@ -8,6 +8,8 @@ from itertools import count
 
 from PIL import ImageColor
 
+from photostyle.names import UNSURE as UNSURE
+
 Colour = tuple[int, int, int]
 
 DPST_COLOURS: tuple[Colour, ...] = (
@@ -37,8 +39,8 @@ CLASS_COLOURS: Mapping[str, Colour] = {
 """RGB of the classes in masks that photostyle writes. These colours mean these names in every mask, so that the names
 survive a paint program; none of them is a colour of `DPST_COLOURS`."""
 
-UNSURE, UNSURE_COLOUR = "unsure", (70, 70, 70)
-"""What a segmentation cannot tell, in masks that photostyle writes; a region like others when it is read back."""
+UNSURE_COLOUR = (70, 70, 70)
+"""RGB of `photostyle.names.UNSURE` in them."""
 
 _COLOUR_NAME = re.compile("#[0-9a-f]{6}")
 
