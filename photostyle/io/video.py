@@ -6,7 +6,7 @@ PyAV is pinned to 17 and 18: 16.0 broke 10-bit frames, and each major version ha
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,15 +125,10 @@ class VideoReader:
                     yield pts, picture
 
     def _packets(self, container: Any, stream: Any) -> Iterator[Any]:
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets)
-            except StopIteration:
-                return
-            except av.error.FFmpegError as error:
-                self._note(None, f"the file ends here ({error.strerror})")
-                return
+        def ended(error: av.error.FFmpegError) -> None:
+            self._note(None, f"the file ends here ({error.strerror})")
+
+        for packet in tolerant(container.demux(stream), ended):
             if packet.is_corrupt:
                 self._note(packet, "damaged packet")
             yield packet
@@ -149,7 +144,7 @@ class VideoReader:
         with _open(self.path) as container:
             stream = _video_stream(container, self.path)
             picture = None
-            for packet in _tolerant(container.demux(stream)):
+            for packet in tolerant(container.demux(stream), lambda error: None):
                 try:
                     picture = next(iter(packet.decode()), None)
                 except (av.error.FFmpegError, ValueError):
@@ -161,6 +156,19 @@ class VideoReader:
             info = describe_stream(self.path, stream, picture)
         check_supported(info)
         return info
+
+
+def tolerant(packets: Iterator[Any], ended: Callable[[av.error.FFmpegError], None]) -> Iterator[Any]:
+    """Packets to the end of the file, or to where it cannot be read any more, which is told to `ended`."""
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except av.error.FFmpegError as error:
+            ended(error)
+            return
+        yield packet
 
 
 def _open(path: Path) -> Any:
@@ -176,11 +184,3 @@ def _video_stream(container: Any, path: Path) -> Any:
     if stream is None:
         raise VideoReadError(f"{path}: holds no video stream; give a clip")
     return stream
-
-
-def _tolerant(packets: Iterator[Any]) -> Iterator[Any]:
-    while True:
-        try:
-            yield next(packets)
-        except (StopIteration, av.error.FFmpegError):
-            return

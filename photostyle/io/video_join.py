@@ -16,6 +16,7 @@ import av
 from photostyle.errors import OutputError
 from photostyle.io.files import atomic_write
 from photostyle.io.opening import describe
+from photostyle.io.video import tolerant
 from photostyle.io.video_codecs import CODECS, FORMATS, Encoding
 from photostyle.io.video_encode import display_order, tag
 from photostyle.io.video_info import VideoInfo
@@ -187,15 +188,11 @@ def _other_packets(
 ) -> Iterator[Any]:
     if not copied:
         return
-    packets = source.demux([source.streams[index] for index in copied])
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            return
-        except av.error.FFmpegError as error:
-            logger.warning("%s: sound and subtitles end early (%s)", source.name, describe(error))
-            return
+
+    def ended(error: av.error.FFmpegError) -> None:
+        logger.warning("%s: sound and subtitles end early (%s)", source.name, describe(error))
+
+    for packet in tolerant(source.demux([source.streams[index] for index in copied]), ended):
         if packet.pts is None:  # the mark of a stream's end
             continue
         if packet.stream.type == "subtitle" and bytes(packet) == _EMPTY_TEXT:
