@@ -44,15 +44,14 @@ class ClassSegmentation:
 
     def __call__(self, images: Sequence[Tensor]) -> list[Regions]:
         """See `Segmentation`."""
-        return [self._one(image) for image in images]
+        return [confident(self.probabilities(image), self.names) for image in images]
 
-    def _one(self, image: Tensor) -> Regions:
+    def probabilities(self, image: Tensor) -> Tensor:
+        """(K, h, w) of `names` for an image (3, H, W) in [0, 1]."""
         from photostyle.segmentation import coarse
 
-        probabilities, names = self.segmenter.probabilities(image), tuple(self.segmenter.classes)
-        if names != self.names:
-            probabilities = coarse(probabilities, names)
-        return confident(probabilities, self.names)
+        found, names = self.segmenter.probabilities(image), tuple(self.segmenter.classes)
+        return found if names == self.names else coarse(found, names)
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,7 @@ from photostyle import motion
 from photostyle.errors import ParameterError
 from photostyle.io import UNSURE
 from photostyle.io.video_masks import MaskFrames
+from photostyle.jobs.segment import ClassSegmentation
 from photostyle.labels import adapt
 from photostyle.motion import Floats
 from photostyle.refine import confident, refine
@@ -192,16 +193,9 @@ def upright(rotation: int) -> tuple[Callable[[Tensor], Tensor], Callable[[Region
 
 def segmented(segmenter: Segmenter) -> Smoothed:
     """Regions by a segmentation network, ADE20K's classes folded onto the seven, refined along each frame's edges."""
-    from photostyle.segmentation import ADE20K, CLASSES, coarse
-
-    fine = tuple(segmenter.classes)
-    names = CLASSES if fine == tuple(ADE20K) else fine
-
-    def probabilities(image: Tensor) -> Tensor:
-        found = segmenter.probabilities(image)
-        return found if names == fine else coarse(found, fine)
+    classes = ClassSegmentation(segmenter)
 
     def regions(found: Tensor, image: Tensor) -> Regions:
-        return refine(confident(found, names), image)
+        return refine(confident(found, classes.names), image)
 
-    return Smoothed(probabilities, regions, f"segmentation {segmenter.name}")
+    return Smoothed(classes.probabilities, regions, f"segmentation {segmenter.name}")
