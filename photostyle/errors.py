@@ -56,3 +56,7 @@ class DeviceError(PhotostyleError):
 
 class MemoryLimitError(PhotostyleError):
     """An image does not fit into this machine's memory."""
+
+
+class EngineError(PhotostyleError):
+    """Work handed to other processes or machines could not be done: a worker died, or there is no such cluster."""

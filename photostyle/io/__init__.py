@@ -6,6 +6,7 @@ from photostyle.io.images import (
     Photo,
     check_size,
     limit_size,
+    photo_extensions,
     read_photo,
 )
 from photostyle.io.mask_colours import CLASS_COLOURS, DPST_COLOURS, UNSURE, canonical, region_colours
@@ -28,6 +29,7 @@ __all__ = [
     "ensure_folder",
     "limit_size",
     "output_paths",
+    "photo_extensions",
     "read_label_pair",
     "read_labels",
     "read_mask",

@@ -23,6 +23,7 @@ from photostyle.io.opening import (
     describe,
     logged_warnings,
     open_photo,
+    pillow_extensions,
 )
 from photostyle.io.profiles import FloatArray
 
@@ -122,6 +123,11 @@ def _from_raster(raster: deep.Raster, source: Path) -> Photo:
     pixels, alpha, icc = from_array(values, mask, raster.icc, source)
     bits = 8 if raster.values.dtype == np.uint8 else 16
     return Photo(pixels, alpha, icc, exif, source, read_xmp(raster.xmp), bits)
+
+
+def photo_extensions() -> frozenset[str]:
+    """Extensions, in lower case, of the files that `read_photo` reads, with the libraries that they need."""
+    return pillow_extensions() | deep.RAW_EXTENSIONS | deep.HEIF_EXTENSIONS
 
 
 def check_size(photo: Photo) -> None:

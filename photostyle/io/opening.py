@@ -101,6 +101,11 @@ def logged_warnings(path: Path) -> Iterator[None]:
             logger.warning("%s: %s", path, " ".join(str(warning.message).split()))
 
 
+def pillow_extensions() -> frozenset[str]:
+    """Extensions, in lower case, of the formats that Pillow reads here."""
+    return frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in _FORMATS)
+
+
 def describe(error: BaseException) -> str:
     """Return what an error says, in one line; the operating system's part only, which does not repeat the path."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
