@@ -19,7 +19,7 @@ from photostyle.options import FitOptions
 from photostyle.regions import Regions
 from photostyle.sources import Sources
 from photostyle.targets import Target
-from photostyle.transfer import SiteMap, Transfer, as_batch, finished, map_features, pad, run, walk
+from photostyle.transfer import SiteMap, Transfer, as_batch, finished, map_features, pad, site_groups, walk
 
 
 @torch.no_grad()
@@ -53,7 +53,7 @@ def fit(
         ImageSizeError, MaskError, NumericalError, ParameterError: the input does not fit.
         TransferMismatchError: a target belongs to another network.
     """
-    return _fit(model, content, style, content_regions, style_regions, style_weights, sources, options)[0]
+    return _fit(model, content, style, content_regions, style_regions, style_weights, sources, options, image=False)[0]
 
 
 @torch.no_grad()
@@ -133,12 +133,16 @@ def _fit(
     style_weights: Sequence[float] | None,
     sources: Sources | None,
     options: FitOptions | None,
+    *,
+    image: bool = True,
 ) -> tuple[Transfer, list[Tensor]]:
+    """The transfer and, if `image`, what the contents become; without, the walk ends at the last site."""
     job = measuring.job(model, content, style, content_regions, style_regions, style_weights, options, sources)
     prepared_c = [pad(as_batch(image), regions) for image, regions in job.contents]
     styles = measuring.style_moments(job, lambda image, regions: _style_pass(model, image, regions, job))
     maps: dict[str, dict[str, SiteMap]] = {}
-    walkers = [walk(model, image, job.options.at) for (image, _), _ in prepared_c]
+    walkers = [walk(model, padded, job.options.at) for (padded, _), _ in prepared_c]
+    last = "" if image else site_groups(job.options.at)[-1][-1]
     outputs: list[Tensor] = []
     # All content images reach a site before any goes on: what lies behind it depends on the map that they share.
     states = [next(walker) for walker in walkers]
@@ -148,12 +152,14 @@ def _fit(
         contents = [measuring.measure(features, regions, job.with_whole) for features, regions in pairs]
         maps[name] = measuring.site_maps(contents, [style[name] for style in styles], job)
         states = []
-        for walker, (features, regions), ((image, _), undo) in zip(walkers, pairs, prepared_c, strict=True):
+        if name == last:
+            break
+        for walker, (features, regions), ((padded, _), undo) in zip(walkers, pairs, prepared_c, strict=True):
             mapped = map_features(features, maps[name], regions, job.options.strength, job.options.strengths)
             try:
                 states.append(walker.send(mapped))
             except StopIteration as end:
-                outputs.append(undo(finished(image, end.value, job.options)))
+                outputs.append(undo(finished(padded, end.value, job.options)))
     return Transfer(model, job.options, maps), outputs
 
 
@@ -162,9 +168,10 @@ def _style_pass(model: WCT2, image: Tensor, regions: Regions | None, job: Job) -
     found: dict[str, dict[str, Measured]] = {}
     (padded, weights), _ = pad(as_batch(image), regions)
 
-    def record(name: str, features: Tensor) -> Tensor:
+    walker = walk(model, padded, job.options.at)
+    name, features = next(walker)
+    found[name] = measuring.measure(features, weights, job.with_whole)
+    while name != site_groups(job.options.at)[-1][-1]:
+        name, features = walker.send(features)
         found[name] = measuring.measure(features, weights, job.with_whole)
-        return features
-
-    run(model, padded, job.options.at, record)
     return found

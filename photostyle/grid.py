@@ -28,7 +28,7 @@ from photostyle.transfer import Transfer
 PIXELS = 1 << 20  # that the network sees
 RADIUS = 4  # of the windows, in pixels of the reduced photo
 EPSILON = 1e-4  # ridge in squared units of the photo
-_STRIP = 1 << 21  # pixels of a strip: twelve coefficients each make 100 MB
+_STRIP = 1 << 18  # pixels of a strip: twelve coefficients each make 12 MB; larger ones leave the processor's cache
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,15 @@ class ColourGrid:
         for top in range(0, height, rows):
             part = image[..., top : top + rows, :]
             cells = self._rows(top, part.shape[-2], height).to(image.device)
-            cells = F.interpolate(cells, (part.shape[-2], width), mode="bilinear", align_corners=False)
-            slope, intercept = cells[:, :9].reshape(len(cells), 3, 3, *cells.shape[-2:]), cells[:, 9:]
+            # Rows are at their place already; along them, linear interpolation is twice as fast as bilinear.
+            wide = F.interpolate(cells.flatten(1, 2), width, mode="linear", align_corners=False)
+            wide = wide.reshape(*cells.shape[:-1], width)
+            colours = part.clone(memory_format=torch.contiguous_format)
             for channel in range(3):
-                intercept[:, channel] += (slope[:, channel] * part).sum(1)
-            part.copy_(intercept)
+                mapped = wide[:, 9 + channel]
+                for source in range(3):
+                    mapped.addcmul_(wide[:, 3 * channel + source], colours[:, source])
+                part[:, channel] = mapped
             if update:
                 update(min(top + rows, height), height)
         return image

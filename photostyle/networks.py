@@ -171,10 +171,10 @@ class WaveDecoder(nn.Module):
         self.conv1_2, self.conv1_1 = _conv3(unpooled * w1, w1), _conv3(w1, 3)
 
     def level(self, x: Tensor, level: int, skips: dict[int, Skip]) -> Tensor:
-        """Decode one level, from 4 down to 1; level 1 returns the image."""
+        """Decode one level, from 4 down to 1; level 1 returns the image. The `Skip` that is used leaves `skips`."""
         for name in _DECODER_LEVELS[level]:
             if name == _POOL:
-                x = self._unpool(x, skips[_POOL_OF_DECODER_LEVEL[level]])
+                x = self._unpool(x, skips.pop(_POOL_OF_DECODER_LEVEL[level]))
             else:
                 x = getattr(self, name)(x)
                 x = x if level == 1 else torch.relu(x)
