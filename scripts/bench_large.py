@@ -66,10 +66,10 @@ def make(photo: Path, path: Path, size: tuple[int, int], bits: int) -> None:
 
 def measured(source: Path, style: Path, target: Path, options: tuple[str, ...]) -> tuple[float, float, float]:
     """Seconds, cpu seconds and peak GiB of one run. Raises RuntimeError with its last words if it fails."""
-    command = [sys.executable, "-m", "photostyle", "photo", source, "--style", style, "-o", target, "--overwrite"]
+    command = [sys.executable, "-m", "photostyle", "photo", str(source), "--style", str(style), "-o", str(target)]
     started = time.monotonic()
     with tempfile.TemporaryFile("w+") as words:
-        process = subprocess.Popen([*command, "-q", *options], stdout=words, stderr=words)
+        process = subprocess.Popen([*command, "--overwrite", "-q", *options], stdout=words, stderr=words)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - started

@@ -58,6 +58,21 @@ def test_load(scene):
     assert torch.equal(loaded.image, read_image(scene / "c.png"))
 
 
+def test_a_photo_shares_its_memory_with_its_tensor(scene):
+    loaded = load(scene / "c.png")
+    loaded.image[0, 0, 0] = 0.25
+    assert loaded.photo.pixels[0, 0, 0] == 0.25
+
+
+def test_reduced(scene):
+    loaded = load(scene / "c.png")
+    assert loaded.reduced(0) is loaded.reduced(41 * 59) is loaded
+    small = loaded.reduced(41 * 59 // 4)
+    assert small.image.shape[1:] == small.photo.size == (20, 29) or small.photo.size == (21, 29)
+    assert small.full_size == (41, 59)
+    assert abs(float(small.image.mean()) - float(loaded.image.mean())) < 0.01
+
+
 @pytest.mark.parametrize(("side", "shape"), [(40, (28, 40)), (59, (41, 59)), (4000, (41, 59))])
 def test_load_smaller(scene, side, shape):
     loaded = load(scene / "c.png", side)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 import torch
 
 from photostyle import fitting, tiling
-from photostyle.errors import ParameterError
+from photostyle.errors import MaskError, ParameterError
 from photostyle.jobs import rendering
 from photostyle.jobs.rendering import Rendering, fit, fit_and_render, measure_target, render
 from photostyle.regions import Regions
@@ -53,6 +55,46 @@ def test_small_budgets_use_tiles(monkeypatch):
     assert sides == [tiling.tile_side(model.config, SMALL)]
     fit(model, [picture(330, 450, 1)], [picture(64, 64, 2)], Rendering(memory=1 << 30))
     assert len(sides) == 1
+
+
+@pytest.mark.parametrize("what", ["fit_and_apply", "fit"])
+def test_a_full_gpu_goes_on_in_tiles(monkeypatch, caplog, what):
+    model, content, style = tiny_model(), picture(96, 160, 1), picture(64, 64, 2)
+    chosen = Rendering("full", fit_pixels=0 if what == "fit_and_apply" else 8000)
+    _, expected = fit_and_render(model, content.clone(), [style], chosen)
+    tried = []
+
+    def full(*args, **names):
+        tried.append(what)
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(fitting, what, full)
+    with caplog.at_level(logging.WARNING):
+        _, result = fit_and_render(model, content.clone(), [style], chosen)
+    assert tried == [what]
+    assert "out of memory on the GPU: once more in tiles" in caplog.text
+    torch.testing.assert_close(result, expected, atol=1e-4, rtol=0)
+
+
+def test_regions_at_any_size_where_a_grid_is_rendered():
+    model, content = tiny_model(), picture(96, 160, 1)
+    labels, few = (Regions.from_labels(halves(h, w, 1, 2)) for h, w in ((96, 160), (48, 80)))
+    style = {"style_regions": [Regions.from_labels(halves(64, 64, 1, 2))]}
+    chosen = Rendering("grid", fit_pixels=96 * 160 // 4)
+    results = [
+        fit_and_render(model, content.clone(), [picture(64, 64, 2)], chosen, content_regions=regions, **style)[1]
+        for regions in (labels, few)
+    ]
+    assert float((results[0] - results[1]).pow(2).mean().sqrt()) < 0.05
+    with pytest.raises(MaskError, match="proportions"):
+        render(fit(model, [content], [content], chosen), content, chosen, regions=Regions.from_labels(halves(9, 99, 1)))
+
+
+def test_how_large_regions_need_to_be():
+    assert Rendering("full").region_pixels((4000, 6000)) == 0
+    assert Rendering("grid").region_pixels((4000, 6000)) == rendering.FIT_PIXELS
+    assert Rendering("grid", fit_pixels=1000).region_pixels((4000, 6000)) == rendering.grid.PIXELS
+    assert Rendering("grid", fit_pixels=0).region_pixels((4000, 6000)) == 0
 
 
 def test_a_reduced_fit_is_close_to_the_exact_one():
