@@ -57,10 +57,16 @@ class Lut:
         return mapped.reshape(pixels.shape)
 
 
-def identity(size: int) -> FloatArray:
-    """The table that changes nothing, (N, N, N, 3). Raises ParameterError for a size out of range."""
+def check_size(size: int) -> int:
+    """`size` itself. Raises ParameterError if it is out of range."""
     if not MIN_SIZE <= size <= MAX_SIZE:
         raise ParameterError(f"LUT size is {size}; it must be between {MIN_SIZE} and {MAX_SIZE} (33 is usual)")
+    return size
+
+
+def identity(size: int) -> FloatArray:
+    """The table that changes nothing, (N, N, N, 3). Raises ParameterError for a size out of range."""
+    check_size(size)
     axis = np.linspace(0, 1, size)
     return np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1)
 

@@ -35,9 +35,11 @@ def mix_targets(targets: Sequence[Target], weights: Sequence[float] | None = Non
 
     Raises:
         ParameterError: weights are negative, all zero, or not as many as targets.
-        TransferMismatchError: networks or options differ.
+        TransferMismatchError: networks or options differ, or some have regions and others none.
     """
     options, shares, _ = _common(targets, weights)
+    if len({len(target.regions) > 1 for target in targets}) > 1:
+        raise TransferMismatchError("styles with regions and styles without do not mix: make one of them again")
     styles = [
         replace(style, share=share * part)
         for target, share in zip(targets, shares, strict=True)

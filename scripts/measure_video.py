@@ -116,6 +116,7 @@ def main() -> int:
     arguments = parser.parse_args()
     model = load_model(device=resolve(arguments.device))
     style = load_style(arguments.style, model)
+    assert isinstance(style.image, torch.Tensor)
     print(f"{'clip':24} {'fit':6} {'short':>6} {'long':>6} {'flicker':>8} {'detail':>7}")
     for clip in arguments.clips:
         for kind in arguments.kinds:

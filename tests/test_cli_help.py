@@ -13,18 +13,46 @@ from photostyle.options import MATCHINGS, STAGES, FitOptions
 from tests.cli_util import ROOT, CommandLine, plain, subprocess_cli
 
 COMMANDS = {
-    (): ("photo", "apply", "segment", "video", "weights"),
+    (): ("photo", "apply", "segment", "video", "lut", "style", "weights"),
     ("photo",): (
         *("CONTENT", "--style", "--out", "-o", "--strength", "--at", "--matching", "--unpool", "--content-mask"),
         *("--style-mask", "--model", "--device", "--size", "--save-style", "--overwrite", "--quiet"),
-        *("--segment", "--mask-refine", "--finish", "--map", "--keep", "--report", "--verbose", "-v"),
+        *("--segment", "--mask-refine", "--finish", "--map", "--keep", "--report", "--verbose", "-v", "--preset"),
     ),
     ("apply",): (
         *("STYLE_FILE", "CONTENT", "--out", "--strength", "--content-mask", "--model", "--device", "--size"),
-        *("--overwrite", "--quiet", "--segment", "--mask-refine", "--report", "--verbose"),
+        *("--overwrite", "--quiet", "--segment", "--mask-refine", "--report", "--verbose", "--preset"),
     ),
-    ("video",): ("--style", "--out", "--fit", "--codec", "--resume", "--start", "--end", "--preview", "--segment"),
+    ("video",): (
+        "--style",
+        "--out",
+        "--fit",
+        "--codec",
+        "--resume",
+        "--start",
+        "--end",
+        "--preview",
+        "--segment",
+        "--preset",
+    ),
     ("segment",): ("PHOTO", "--out", "-o", "--overlay", "--segment", "--device", "--size", "--overwrite", "--quiet"),
+    ("lut",): (
+        *("CONTENT", "--style", "--style-file", "--out", "-o", "--size", "--preview", "--strength", "--segment"),
+        *("--content-mask", "--style-mask", "--model", "--device", "--overwrite", "--quiet", "--verbose"),
+    ),
+    ("style",): ("make", "show", "mix"),
+    ("style", "make"): (
+        "--content",
+        "--strength",
+        "--at",
+        "--matching",
+        "--segment",
+        "--model",
+        "--out",
+        "--overwrite",
+    ),
+    ("style", "show"): ("STYLE_FILE", "--out", "--json", "--content", "--model", "--overwrite"),
+    ("style", "mix"): ("--out", "--model", "--overwrite"),
     ("weights",): ("list", "import", "fetch"),
     ("weights", "list"): (),
     ("weights", "import"): ("--encoder", "--decoder", "--name", "--overwrite"),
@@ -57,7 +85,7 @@ def leaves(command, path=()):
 
 def test_everything_is_explained():
     found = dict(leaves(typer.main.get_command(app)))
-    assert set(found) == {path for path in COMMANDS if path not in ((), ("weights",))}
+    assert set(found) == {path for path in COMMANDS if path not in ((), ("style",), ("weights",))}
     for path, command in found.items():
         assert command.help, path
         for parameter in command.params:
@@ -79,7 +107,7 @@ def test_version(cli):
     assert (result.code, result.out, result.err) == (0, f"photostyle {photostyle.__version__}\n", "")
 
 
-@pytest.mark.parametrize("command", [(), ("weights",)])
+@pytest.mark.parametrize("command", [(), ("style",), ("weights",)])
 def test_no_command_gives_help(cli, command):
     result = cli(*command)
     assert result.code in (0, 2)  # click changed its mind

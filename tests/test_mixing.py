@@ -69,6 +69,13 @@ def test_by_region():
         mix_transfers([a, fitted(B)])
 
 
+def test_targets_with_regions_mix_with_their_like():
+    a, b = (measure_target(MODEL, A, style_regions=halves(48, 32, 0, 1)) for _ in range(2))
+    assert set(mix_targets([a, b]).regions) == {"*", "0", "1"}
+    with pytest.raises(TransferMismatchError, match="with regions and styles without"):
+        mix_targets([a, measure_target(MODEL, B)])
+
+
 def test_what_does_not_mix():
     other = tiny_model("sum")
     with pytest.raises(TransferMismatchError, match="different models"):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from photostyle import __version__
-from photostyle.cli import console, photo, segment, video, weights
+from photostyle.cli import console, lut, photo, segment, style, video, weights
 from photostyle.errors import PhotostyleError
 
 app = typer.Typer(
@@ -21,6 +21,8 @@ app.command("photo")(photo.photo)
 app.command("apply")(photo.apply)
 app.command("video")(video.video)
 app.command("segment")(segment.segment)
+app.command("lut")(lut.lut)
+app.add_typer(style.app, name="style")
 app.add_typer(weights.app, name="weights")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from photostyle.errors import ParameterError
 from photostyle.options import MATCHINGS, FitOptions, check_strength
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ Out = Annotated[
 Strength = Annotated[
     str, typer.Option(metavar="S,REGION=S,…", help="0 keeps the photo, 1 is the full style; also by region.")
 ]
+Stages = Annotated[
+    str, typer.Option("--at", metavar="STAGE,…", help="Where features are mapped: any of encoder,decoder,skip.")
+]
+Matching = Annotated[MatchingName, typer.Option(help="How feature statistics are matched.")]  # type: ignore[valid-type]
 Segment = Annotated[
     str,
     typer.Option(
@@ -89,6 +94,21 @@ ContentMask = Annotated[
     Path | None,
     typer.Option(metavar="MASK", help="Label map (PNG) of the photo: one colour a region.", show_default=False),
 ]
+
+
+StyleMask = Annotated[
+    Path | None,
+    typer.Option(metavar="MASK", help="Label map of the style photo, same colours.", show_default=False),
+]
+
+
+def check_regions(content_mask: Path | None, style_mask: Path | None, segment: str, *, by_region: bool) -> None:
+    """Raise ParameterError where regions of one side are missing, or all where options name some."""
+    if (content_mask is None) != (style_mask is None) and segment in ("off", "cluster"):
+        given, missing = ("--content-mask", "--style-mask")[:: 1 if content_mask else -1]
+        raise ParameterError(f"{given} needs {missing} beside it: regions are matched between the two photos")
+    if segment == "off" and not content_mask and by_region:
+        raise ParameterError("options by region need regions: give masks, or --segment auto")
 
 
 def parse_strength(text: str, fallback: float | None = None) -> tuple[float | None, dict[str, float]]:

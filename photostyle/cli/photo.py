@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from photostyle.cli import console, video
+from photostyle.cli.job_presets import JobPreset
 from photostyle.cli.parameters import (
     DEFAULTS,
     FIT_SIZE,
@@ -21,6 +22,7 @@ from photostyle.cli.parameters import (
     Finish,
     FitSize,
     MaskRefine,
+    Matching,
     MatchingName,
     Memory,
     ModelName,
@@ -33,10 +35,13 @@ from photostyle.cli.parameters import (
     Segment,
     SegmentPhoto,
     Size,
+    Stages,
     Strength,
+    StyleMask,
     Switch,
     UnpoolName,
     Verbose,
+    check_regions,
     parse_mapping,
     parse_names,
     parse_rendering,
@@ -44,7 +49,7 @@ from photostyle.cli.parameters import (
     parse_styles,
 )
 from photostyle.cli.running import Report, run_each
-from photostyle.errors import ParameterError, WeightsError
+from photostyle.errors import ParameterError
 from photostyle.options import FitOptions
 
 if TYPE_CHECKING:
@@ -63,20 +68,13 @@ def photo(
     ],
     out: Out,
     strength: Strength = str(DEFAULTS.strength),
-    at: Annotated[
-        str, typer.Option(metavar="STAGE,…", help="Where features are mapped: any of encoder,decoder,skip.")
-    ] = ",".join(DEFAULTS.at),
-    matching: Annotated[  # type: ignore[valid-type]
-        MatchingName, typer.Option(help="How feature statistics are matched.")
-    ] = MatchingName(DEFAULTS.matching),
+    at: Stages = ",".join(DEFAULTS.at),
+    matching: Matching = MatchingName(DEFAULTS.matching),  # type: ignore[valid-type]
     unpool: Annotated[  # type: ignore[valid-type]
         UnpoolName | None, typer.Option(help="Which vgg19: summing or concatenating.", show_default=False)
     ] = None,
     content_mask: ContentMask = None,
-    style_mask: Annotated[
-        Path | None,
-        typer.Option(metavar="MASK", help="Label map of the style photo, same colours.", show_default=False),
-    ] = None,
+    style_mask: StyleMask = None,
     segment: SegmentPhoto = None,
     mask_refine: MaskRefine = Switch("on"),  # type: ignore[valid-type]
     finish: Finish = Switch("on" if DEFAULTS.finish else "off"),  # type: ignore[valid-type]
@@ -103,6 +101,7 @@ def photo(
         Path | None, typer.Option(metavar="FILE.style", help="Keep the fitted style.", show_default=False)
     ] = None,
     report: ReportFile = None,
+    preset: JobPreset = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -114,20 +113,16 @@ def photo(
     options = FitOptions(stages, matching.value, DEFAULTS.strength if common is None else common,
                          strengths=own, finish=finish.value == "on")  # fmt: skip
     styles, pairs, kept = parse_styles(style), parse_mapping(mapping), parse_names(keep)
-    alone = (content_mask is None) != (style_mask is None)
     by_region = bool(pairs or kept or own or any(region for region, _ in styles))
+    alone = (content_mask is None) != (style_mask is None)
     segment = segment or (SEGMENT if by_region or alone else "off")
-    if alone and segment in ("off", "cluster"):
-        given, missing = ("--content-mask", "--style-mask")[:: 1 if content_mask else -1]
-        raise ParameterError(f"{given} needs {missing} beside it: regions are matched between the two photos")
+    check_regions(content_mask, style_mask, segment, by_region=by_region)
     if len(contents) > 1 and save_style:
         raise ParameterError("--save-style keeps the style fitted to one photo: give one CONTENT")
     if len(contents) > 1 and content_mask:
         raise ParameterError("--content-mask belongs to one photo: give one CONTENT")
     if len(styles) > 1 and style_mask:
         raise ParameterError("--style-mask belongs to one style photo: give one --style")
-    if segment == "off" and not content_mask and by_region:
-        raise ParameterError("options by region need regions: give masks, or --segment auto")
     rendering, depth = parse_rendering(render, memory, fit_size), int(bits.value) if bits else None
 
     from photostyle.device import resolve
@@ -169,13 +164,15 @@ def photo(
 
 
 def apply(
-    style_file: Annotated[Path, typer.Argument(metavar="STYLE_FILE", help="Made by --save-style.", show_default=False)],
+    style_file: Annotated[
+        Path, typer.Argument(metavar="STYLE_FILE", help="Made by style make or --save-style.", show_default=False)
+    ],
     contents: Contents,
     out: Out,
     strength: Annotated[
         str | None,
         typer.Option(
-            metavar="S,REGION=S,…", help="0 to 1; without it, the strength it was fitted with.", show_default=False
+            metavar="S,REGION=S,…", help="0 to 1; without it, the strength it was made with.", show_default=False
         ),
     ] = None,
     content_mask: ContentMask = None,
@@ -191,11 +188,12 @@ def apply(
     memory: Memory = None,
     bits: Bits = None,
     report: ReportFile = None,
+    preset: JobPreset = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Apply a saved style to photos or clips, without fitting again."""
+    """Apply a saved style to photos or clips."""
     console.listen(quiet, verbose)
     common, own = parse_strength(strength) if strength is not None else (None, {})
     if len(contents) > 1 and content_mask:
@@ -209,38 +207,30 @@ def apply(
     from photostyle.jobs.photo import apply_file
     from photostyle.jobs.regions import RegionSettings
     from photostyle.jobs.segment import find_segmentation
-    from photostyle.presets import load_transfer, read_metadata
-    from photostyle.weights import load_model
+    from photostyle.jobs.style import model_for
+    from photostyle.presets import load_style
 
     where = resolve(device.value)
-    metadata = read_metadata(style_file)
-    unpool: Any = metadata.get("unpool") if model is None else None
-    try:
-        network = load_model(metadata.get("model", "") if model is None else model, unpool=unpool, device=where)
-    except WeightsError as error:
-        if model is not None:
-            raise
-        raise WeightsError(f"{style_file}: {error}; if it was fitted with a model of your own, give --model") from error
-    transfer = load_transfer(style_file, network)
+    saved = load_style(style_file, model_for(style_file, model, where))
     if any(map(video.is_clip, contents)):
         return video.apply_to_clips(
-            transfer, contents, out, strength=common, strengths=own, mask=content_mask, segment=segment,
+            saved, contents, out, strength=common, strengths=own, mask=content_mask, segment=segment,
             size=size, overwrite=overwrite, quiet=quiet,
         )  # fmt: skip
     outputs = output_paths(contents, out, keep=[content_mask] if content_mask else [])
     if report:
         check_output(report, overwrite=overwrite, extensions=(".json",))
-    fitted = {*transfer.regions, *transfer.options.strengths}
+    regions = {*saved.regions, *saved.options.strengths, *own}
     # The embedded network knows the classes alone; whether one of the user's own fits is seen when it is loaded.
-    useful = bool(fitted & set(CLASS_COLOURS)) or segment != SEGMENT
+    useful = bool(regions & set(CLASS_COLOURS)) or segment != SEGMENT
     found = find_segmentation(segment, None, where) if useful and not content_mask and segment != "cluster" else None
     settings = RegionSettings(found, mask_refine.value == "on")
-    strengths = {**transfer.options.strengths, **own} if own else None
+    strengths = {**saved.options.strengths, **own} if own else None
     decisions: dict[Path, Sequence[Decision]] = {}
 
     def work(content: Path, output: Path) -> None:
         apply_file(
-            transfer, content, output, mask=content_mask, regions=settings, strength=common, strengths=strengths,
+            saved, content, output, mask=content_mask, regions=settings, strength=common, strengths=strengths,
             decided=lambda made: decisions.update({content: made}), side=size, rendering=rendering, bits=depth,
             overwrite=overwrite,
         )  # fmt: skip

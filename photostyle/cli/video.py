@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from photostyle.cli import console
+from photostyle.cli.job_presets import JobPreset
 from photostyle.cli.parameters import (
     DEFAULTS,
     Device,
     DeviceOption,
+    Matching,
     MatchingName,
     ModelName,
     Overwrite,
@@ -29,6 +31,7 @@ from photostyle.options import FitOptions
 if TYPE_CHECKING:
     from photostyle.jobs.video import Report
     from photostyle.jobs.video_regions import RegionSource
+    from photostyle.targets import Target
     from photostyle.transfer import Transfer
 
 CLIPS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".3gp", ".wmv")
@@ -76,9 +79,7 @@ def video(
     style_mask: Annotated[
         Path | None, typer.Option(metavar="MASK", help="Label map of the style photo.", show_default=False)
     ] = None,
-    matching: Annotated[  # type: ignore[valid-type]
-        MatchingName, typer.Option(help="How feature statistics are matched.")
-    ] = MatchingName(DEFAULTS.matching),
+    matching: Matching = MatchingName(DEFAULTS.matching),  # type: ignore[valid-type]
     model: ModelName = "small",
     device: DeviceOption = Device("auto"),
     start: Annotated[float | None, typer.Option(metavar="S", help="Second to begin at.", show_default=False)] = None,
@@ -92,6 +93,7 @@ def video(
     preview: Annotated[bool, typer.Option("--preview", help="Small, and quickly encoded.")] = False,
     allow_hdr: Annotated[bool, typer.Option("--allow-hdr", help="Go on with PQ and HLG clips.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    preset: JobPreset = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
@@ -142,7 +144,7 @@ def is_clip(path: Path) -> bool:
 
 
 def apply_to_clips(
-    transfer: Transfer,
+    style: Transfer | Target,
     clips: Sequence[Path],
     out: Path,
     *,
@@ -154,7 +156,10 @@ def apply_to_clips(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """What ``photostyle apply`` does with clips; an interrupted run is continued. Arguments are its options."""
+    """What ``photostyle apply`` does with clips; an interrupted run is continued. Arguments are its options.
+
+    A style that is not fitted yet is fitted to every shot.
+    """
     if not all(map(is_clip, clips)):
         raise ParameterError("photos and clips do not go together: apply the style to each kind by itself")
     if size is not None:
@@ -164,18 +169,19 @@ def apply_to_clips(
     check_installed()
 
     from photostyle.io import ensure_folder
-    from photostyle.jobs.video import apply_clip
+    from photostyle.jobs.video import apply_clip, stylize_clip
+    from photostyle.jobs.video_looks import StyleSide
     from photostyle.jobs.video_regions import segmented
     from photostyle.regions import WHOLE
+    from photostyle.targets import Target
 
     if strengths:
-        options = replace(transfer.options, strengths={**transfer.options.strengths, **strengths})
-        transfer = replace(transfer, options=options)
-    found, by_region = None, {*transfer.regions, *transfer.options.strengths} - {WHOLE}
+        style = replace(style, options=replace(style.options, strengths={**style.options.strengths, **strengths}))
+    found, by_region = None, {*style.regions, *style.options.strengths} - {WHOLE}
     if by_region and mask is None and segment not in ("off", "cluster"):
         from photostyle.segmentation import load_segmenter
 
-        found = segmented(load_segmenter(segment, next(transfer.model.parameters()).device))
+        found = segmented(load_segmenter(segment, next(style.model.parameters()).device))
     if not out.suffix:
         ensure_folder(out)
     for clip in clips:
@@ -183,10 +189,12 @@ def apply_to_clips(
         output = out / clip.with_suffix(suffix).name if out.is_dir() else out
 
         def work(progress: Progress, clip: Path = clip, output: Path = output) -> Report:
-            return apply_clip(
-                transfer, clip, output, strength=strength, regions=_masks(mask, clip) if mask else found,
-                resume=not overwrite, overwrite=overwrite, progress=progress,
-            )  # fmt: skip
+            regions = _masks(mask, clip) if mask else found
+            common: Any = {"resume": not overwrite, "overwrite": overwrite, "progress": progress}
+            if isinstance(style, Target):
+                how = style.options if strength is None else replace(style.options, strength=strength)
+                return stylize_clip(style.model, clip, StyleSide(style), output, how, regions=regions, **common)
+            return apply_clip(style, clip, output, strength=strength, regions=regions, **common)
 
         _run(clip, output, work, quiet)
 

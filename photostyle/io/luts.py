@@ -36,6 +36,13 @@ def hald_level(size: int) -> int:
     raise ParameterError(f"a Hald image holds a cube of {sizes} a side, not {size}; give one of these as size")
 
 
+def check_lut(path: StrPath, size: int, *, overwrite: bool) -> None:
+    """Raise unless a cube of `size` could be written to `path` right now; errors as `write_lut`."""
+    check_output(path, overwrite=overwrite, extensions=EXTENSIONS)
+    if Path(path).suffix.lower() == ".png":
+        hald_level(size)
+
+
 def write_lut(path: StrPath, table: npt.NDArray[np.floating[Any]], *, title: str = "", overwrite: bool = False) -> None:
     """Write a cube (N, N, N, 3), ``table[r, g, b]`` in [0, 1], as the extension says.
 
@@ -47,8 +54,8 @@ def write_lut(path: StrPath, table: npt.NDArray[np.floating[Any]], *, title: str
         OutputError: as `check_output` and `atomic_write`.
     """
     target = Path(path)
-    check_output(target, overwrite=overwrite, extensions=EXTENSIONS)
     size = table.shape[0]
+    check_lut(target, size, overwrite=overwrite)
     if table.shape != (size, size, size, 3):
         raise ParameterError(f"{target}: cannot write an array of shape {table.shape} as a LUT; give (N, N, N, 3)")
     rows = np.clip(table, 0, 1).transpose(2, 1, 0, 3).reshape(-1, 3)

@@ -82,6 +82,12 @@ def tensor(pixels: npt.NDArray[np.float32]) -> Tensor:
     return torch.from_numpy(np.require(pixels, np.float32, "W")).permute(2, 0, 1)
 
 
+def pixels_of(image: Tensor) -> npt.NDArray[np.float32]:
+    """(3, H, W) as (H, W, 3), which shares its memory where it can."""
+    pixels: npt.NDArray[np.float32] = image.detach().permute(1, 2, 0).float().cpu().numpy()
+    return pixels
+
+
 @contextmanager
 def explained(photo: Photo, source: Path | None = None) -> Iterator[None]:
     """Errors of the core, which knows no files, with the file's name; running out of memory, whoever reports it."""

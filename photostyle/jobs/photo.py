@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 
 from photostyle.errors import PhotostyleError
 from photostyle.io import Photo, check_encodable, check_output, read_photo, write_photo
 from photostyle.jobs.applying import Application, Decided, applied
-from photostyle.jobs.loading import Loaded, explained, load, tensor
+from photostyle.jobs.loading import Loaded, explained, load, pixels_of, tensor
 from photostyle.jobs.regions import Reference, RegionSettings, plan
 from photostyle.jobs.rendering import Rendering, fit_and_render
 from photostyle.networks import WCT2
@@ -43,7 +41,7 @@ def read_image(path: str | os.PathLike[str]) -> Tensor:
 
 def write_image(path: str | os.PathLike[str], image: Tensor, *, overwrite: bool = False) -> None:
     """Write (3, H, W) in [0, 1] (clipped) in the format of the extension. Raises OutputError, NumericalError."""
-    write_photo(path, _pixels(image), overwrite=overwrite)
+    write_photo(path, pixels_of(image), overwrite=overwrite)
 
 
 def stylize_file(
@@ -85,24 +83,39 @@ def stylize_file(
     how = rendering or Rendering()
     loaded = load(content, side)
     check_encodable(output, loaded.photo.size, bits)
+    transfer, result = stylized(model, loaded, style, options, how, masks=masks, regions=regions, decided=decided)
+    _write(output, result, loaded.photo, bits, overwrite=overwrite)
+    return transfer
+
+
+def stylized(
+    model: WCT2,
+    loaded: Loaded,
+    style: Loaded | Sequence[Reference],
+    options: FitOptions,
+    rendering: Rendering,
+    *,
+    masks: tuple[Path | None, Path | None] | None = None,
+    regions: RegionSettings | None = None,
+    decided: Decided | None = None,
+) -> tuple[Transfer, Tensor]:
+    """`stylize_file` without the files: what was fitted, and the result (3, H, W); the photo may be overwritten."""
     references = [Reference(style)] if isinstance(style, Loaded) else list(style)
-    seen = loaded.reduced(how.region_pixels(loaded.photo.size))
+    seen = loaded.reduced(rendering.region_pixels(loaded.photo.size))
     planned = plan(seen, references, masks or (None, None), regions or RegionSettings(), options)
     if decided:
         decided(planned.decisions)
     with explained(loaded.photo):
-        transfer, result = fit_and_render(
+        return fit_and_render(
             model,
             loaded.image,
             [reference.loaded.image for reference in references],
-            how,
+            rendering,
             content_regions=planned.content,
             style_regions=planned.styles,
             sources=planned.sources,
             options=planned.options,
         )
-    _write(output, result, loaded.photo, bits, overwrite=overwrite)
-    return transfer
 
 
 def apply_file(
@@ -148,9 +161,4 @@ def each(
 
 def _write(output: Path, result: Tensor, photo: Photo, bits: int | None, *, overwrite: bool) -> None:
     with explained(photo):
-        write_photo(output, _pixels(result), like=photo, bits=bits, dither=photo.bits > 8, overwrite=overwrite)
-
-
-def _pixels(image: Tensor) -> npt.NDArray[np.float32]:
-    pixels: npt.NDArray[np.float32] = image.detach().permute(1, 2, 0).float().cpu().numpy()
-    return pixels
+        write_photo(output, pixels_of(result), like=photo, bits=bits, dither=photo.bits > 8, overwrite=overwrite)

@@ -115,7 +115,7 @@ def stylize_clip(
     """
     options = options or VideoOptions()
     identity = {
-        "style": _tensor_hash(style.image),
+        "style": style.digest,
         "style mask": {name: _tensor_hash(weight) for name, weight in style.regions.weights.items()}
         if style.regions
         else None,

@@ -5,8 +5,9 @@ Looks go through the disk before they are used, so that a run and its continuati
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -30,6 +31,7 @@ from photostyle.networks import WCT2
 from photostyle.options import FitOptions
 from photostyle.presets import load_transfer, save_transfer
 from photostyle.regions import WHOLE, Regions
+from photostyle.targets import Target
 from photostyle.transfer import Transfer
 
 FIT_PIXELS = 960 * 540  # key frames and styles are reduced to so many: enough for statistics, and memory stays small
@@ -63,25 +65,47 @@ class Look:
 
 @dataclass(frozen=True, eq=False)
 class StyleSide:
-    """The reference photo: (3, H, W) in [0, 1] on the network's device, with its regions if frames have some."""
+    """The reference photo: (3, H, W) in [0, 1] on the network's device, with its regions if frames have some.
 
-    image: Tensor
+    Or what was measured of one or several, with what regions they have.
+    """
+
+    image: Tensor | Target
     regions: Regions | None = None
+
+    @property
+    def digest(self) -> str:
+        """A hash of all that a fit takes from it."""
+        digest = hashlib.sha256()
+        for tensor in self._tensors():
+            digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def _tensors(self) -> Iterator[Tensor]:
+        if isinstance(self.image, Tensor):
+            yield self.image
+            return
+        for style in self.image.styles:
+            yield torch.tensor(style.share)
+            for parts in style.sites.values():
+                for moments in parts.values():
+                    yield from (moments.mean, moments.covariance)
 
     def fit(
         self, model: WCT2, images: Sequence[Tensor], regions: Sequence[Regions] | None, how: FitOptions
     ) -> Transfer:
         """A transfer for frames (3, h, w) of one size; regions take those of the style as `labels.match` decides."""
-        if regions is None or self.regions is None:
-            return fit(model, list(images), self.image, options=how)
-        sources = match(side_by_side(regions), [self.regions]).sources
-        if set(sources) <= {WHOLE}:  # a shot without any of the style's regions
+        there: list[Regions | Collection[str]] = [self.regions] if self.regions else []
+        if isinstance(self.image, Target):
+            there = [style.regions for style in self.image.styles]
+        sources = match(side_by_side(regions), there).sources if regions is not None and any(there) else {}
+        if set(sources) <= {WHOLE}:  # no regions, or a shot without any of the style's
             return fit(model, list(images), self.image, options=how)
         return fit(
             model,
             list(images),
             self.image,
-            content_regions=list(regions),
+            content_regions=None if regions is None else list(regions),
             style_regions=self.regions,
             sources=sources,
             options=how,
