@@ -13,10 +13,10 @@ that the style lacks do not arise: the content's were restricted to the style's 
 The optimisation has two stages: first λ = 0, so that colours can change freely, then from that result with λ, which
 would hold them back from the start.
 
-Γ = 10² and λ = 10⁴ are the paper's. There L_m, of pixels in [0, 1], is summed over the photo, and features are those of
-VGG-19 as it is, whose squared Gram entries run to millions. Here a channel's mean activation is 1 and L_m is per pixel,
-which keeps the two in balance, the same at any size. Gram matrices of a label are divided by its area, and each counts
-by the label's share of the content.
+Γ = 10² is the paper's; so would be λ = 10⁴, if L_m were summed over the photo's pixels and the features were those of
+VGG-19 as it is, whose squared Gram entries run to millions. Here a channel's mean activation is 1 and L_m is per pixel
+(values in [0, 1]), which means the same at any size; λ = 10⁶ then leaves the style its colours and holds the photo's
+edges. Gram matrices of a label are divided by its area, and each counts by the label's share of the content.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class DeepPhotoOptions:
     Attributes:
         content_weight: α.
         style_weight: Γ.
-        photorealism_weight: λ.
+        photorealism_weight: λ, of the energy a pixel.
         optimizer: ``"lbfgs"`` as in the paper, or ``"adam"``.
         steps: evaluations of loss and gradient, over both stages.
         first_stage: share of the steps without the matting Laplacian, 0 to 1; half in the paper's program.
@@ -64,7 +64,7 @@ class DeepPhotoOptions:
 
     content_weight: float = 1.0
     style_weight: float = 100.0
-    photorealism_weight: float = 1e4
+    photorealism_weight: float = 1e6
     optimizer: OptimizerName = "lbfgs"
     steps: int = 400
     first_stage: float = 0.5

@@ -38,6 +38,7 @@ from photostyle.methods.base import Progress, ShouldStop, pair_of_images
 from photostyle.methods.gram import flat
 from photostyle.methods.mmd import STYLE_LOSSES, StyleLossName
 from photostyle.methods.optimise import (
+    FRESH,
     Loss,
     OptimizerName,
     Steps,
@@ -63,8 +64,7 @@ class GatysOptions:
         style_weight: β.
         tv_weight: γ of the mean squared difference of neighbouring pixels.
         style_loss: the distance of styles.
-        optimizer: ``"lbfgs"`` as in the paper or ``"adam"``; None is L-BFGS, and Adam for losses that draw at random,
-            which L-BFGS cannot follow.
+        optimizer: ``"lbfgs"`` as in the paper, or ``"adam"``.
         steps: evaluations of loss and gradient, over all scales.
         init: where to start from; the paper starts from noise and finds that it hardly matters, but from the content
             it takes fewer steps.
@@ -72,11 +72,11 @@ class GatysOptions:
         seed: of the noise and of what is drawn.
     """
 
-    content_weight: float = 1.0
+    content_weight: float = 5.0
     style_weight: float = 100.0
     tv_weight: float = 0.0
     style_loss: StyleLossName = "gram"
-    optimizer: OptimizerName | None = None
+    optimizer: OptimizerName = "lbfgs"
     steps: int = 300
     init: Init = "content"
     scales: int = 0
@@ -94,15 +94,7 @@ class GatysOptions:
         if self.scales < 0:
             raise ParameterError(f"scales is {self.scales}; it must be 1 or more, or 0 for as many as are good")
         check_steps(self.steps)
-        if self.optimizer is not None:
-            check_optimizer(self.optimizer)
-        if self.optimizer == "lbfgs" and self.style_loss in mmd.RANDOM:
-            raise ParameterError(f"{self.style_loss} draws other pairs at every step: use the adam optimizer")
-
-    @property
-    def descent(self) -> OptimizerName:
-        """The optimiser that is used."""
-        return self.optimizer or ("adam" if self.style_loss in mmd.RANDOM else "lbfgs")
+        check_optimizer(self.optimizer)
 
 
 class Gatys:
@@ -131,9 +123,10 @@ class Gatys:
             here, there = at_scale(content, scale), at_scale(style, scale)
             return size_of(here), transfer_loss(encoder, here, there, options, generator)
 
+        fresh = FRESH if options.style_loss in mmd.RANDOM else None
         first = start(options.init, content, style, generator)
         steps = Steps(options.steps, progress, should_stop)
-        return coarse_to_fine(first, size, scales, loss_at, options.descent, steps).clamp(0, 1)
+        return coarse_to_fine(first, size, scales, loss_at, options.optimizer, steps, fresh).clamp(0, 1)
 
 
 def transfer_loss(

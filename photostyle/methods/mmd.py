@@ -15,8 +15,8 @@ distributions. Other kernels make other styles:
              h(z_i) = k(x_2i-1, x_2i) + k(s_2i-1, s_2i) - k(x_2i-1, s_2i) - k(x_2i, s_2i-1)
 ``bn``       not a kernel: 1/N Σ_i (μ_x - μ_s)² + (σ_x - σ_s)², the statistics of batch normalisation
 
-Losses of a layer carry factors that bring them to the scale of the Gram loss: 1/(4 N²) for ``poly``, and 1/N for
-``linear``.
+A layer's losses carry factors that bring them to the scale of the Gram loss: 1/(4 N²) for ``poly``, 1/N for ``linear``,
+10 for ``gauss``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ from photostyle.methods.gram import gram, gram_loss
 
 StyleLossName = Literal["gram", "mmd-linear", "mmd-poly", "mmd-gauss", "bn"]
 STYLE_LOSSES: tuple[StyleLossName, ...] = get_args(StyleLossName)
-RANDOM: tuple[StyleLossName, ...] = ("mmd-gauss",)  # each evaluation draws other pairs
+RANDOM: tuple[StyleLossName, ...] = ("mmd-gauss",)  # pairs are drawn when the loss is made: make it anew now and then
+_DRAWS = 4  # of all pairs; more are less easily fitted to
+_GAUSSIAN = 10.0  # that kernel is at most 1
 
 Kernel = Callable[[Tensor, Tensor], Tensor]
 """(N, K) and (N, K) to (K,): the kernel of each pair of columns."""
@@ -102,10 +104,10 @@ def style_loss(name: StyleLossName, style: Tensor, generator: torch.Generator | 
     Args:
         name: one of `STYLE_LOSSES`.
         style: (N, M') features of the style.
-        generator: draws the pairs of those in `RANDOM`; on the CPU.
+        generator: draws the pairs of those in `RANDOM`, at the first call; on the CPU.
 
     Returns:
-        A function of the result's features (N, M), differentiable.
+        A function of the result's features (N, M), with one M in all calls; differentiable.
 
     Raises:
         ParameterError: unknown name.
@@ -119,20 +121,28 @@ def style_loss(name: StyleLossName, style: Tensor, generator: torch.Generator | 
     if name == "mmd-poly":
         return lambda x: polynomial_mmd(x, style) / (4 * channels**2)
     if name == "mmd-gauss":
-        return lambda x: _gaussian_loss(x, style, generator)
+        return _gaussian_loss(style, generator)
     if name == "bn":
         return lambda x: bn_loss(x, style)
     raise ParameterError(f"style loss is {name!r}; it must be one of {', '.join(STYLE_LOSSES)}")
 
 
-def _gaussian_loss(x: Tensor, style: Tensor, generator: torch.Generator | None) -> Tensor:
-    count = max(x.shape[1], style.shape[1])
-    x, s = _drawn(x, count, generator), _drawn(style, count, generator)
-    variance = ((x.detach() - s) ** 2).sum(0).mean().clamp_min(1e-12)
-    return linear_time_mmd(x, s, gaussian(variance))
+def _gaussian_loss(style: Tensor, generator: torch.Generator | None) -> Loss:
+    draws: list[tuple[Tensor, Tensor]] = []
+
+    def loss(x: Tensor) -> Tensor:
+        if not draws:
+            draws.extend((_order(x, generator), _order(style, generator)) for _ in range(_DRAWS))
+        terms = []
+        for ours, theirs in draws:
+            count = min(len(ours), len(theirs))
+            a, b = x[:, ours[:count]], style[:, theirs[:count]]
+            variance = ((a.detach() - b) ** 2).sum(0).mean().clamp_min(1e-12)
+            terms.append(linear_time_mmd(a, b, gaussian(variance)))
+        return _GAUSSIAN * torch.stack(terms).mean()
+
+    return loss
 
 
-def _drawn(features: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
-    """`count` columns in random order, each as often as any other, give or take one."""
-    orders = [torch.randperm(features.shape[1], generator=generator) for _ in range(-(-count // features.shape[1]))]
-    return features[:, torch.cat(orders)[:count].to(features.device)]
+def _order(features: Tensor, generator: torch.Generator | None) -> Tensor:
+    return torch.randperm(features.shape[1], generator=generator).to(features.device)

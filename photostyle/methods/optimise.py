@@ -24,6 +24,7 @@ from photostyle.methods.base import Progress, ShouldStop
 OptimizerName = Literal["lbfgs", "adam"]
 OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
 LEARNING_RATE = 0.02  # of Adam, a step in pixel values; L-BFGS searches along its lines (strong Wolfe conditions)
+FRESH = 25  # steps after which losses that draw at random draw anew: fewer than it takes to fit what was drawn
 HISTORY = 20  # of L-BFGS, in steps
 
 _COARSEST_LEVEL = 8  # least side of the pyramid's top
@@ -168,6 +169,7 @@ def coarse_to_fine(
     loss_at: Callable[[float], tuple[tuple[int, int], Loss]],
     optimizer: OptimizerName,
     steps: Steps,
+    fresh: int | None = None,
 ) -> Tensor:
     """`minimise` at one scale after the other, each twice the one before and starting from what that found.
 
@@ -178,11 +180,16 @@ def coarse_to_fine(
         loss_at: from a scale (1 the finest, 0.5, …) to the size (H, W) there and the loss of images of that size.
         optimizer: as for `minimise`.
         steps: of the whole run.
+        fresh: steps after which a loss is made anew, for those that draw at random when they are made.
     """
     image = start
     for level in range(scales):
-        here, loss = loss_at(0.5 ** (scales - 1 - level))
-        image = minimise(fitted(image, here), loss, (steps.total + level) // scales, optimizer, steps)
+        left = (steps.total + level) // scales
+        while left > 0 and not steps.stopped:
+            count = min(left, fresh or left)
+            here, loss = loss_at(0.5 ** (scales - 1 - level))
+            image = minimise(fitted(image, here), loss, count, optimizer, steps)
+            left -= count
     return fitted(image, size)
 
 

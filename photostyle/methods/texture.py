@@ -16,8 +16,8 @@ from photostyle.features import MIN_SIDE, FeatureEncoder
 from photostyle.methods.backbone import POOLING, STYLE_LAYERS, normalised, reduced, size_of
 from photostyle.methods.base import Progress, ShouldStop, pair_of_images
 from photostyle.methods.gatys import GatysOptions, at_scale, noise, style_loss
-from photostyle.methods.mmd import StyleLossName
-from photostyle.methods.optimise import Loss, OptimizerName, Steps, coarse_to_fine, good_scales
+from photostyle.methods.mmd import RANDOM, StyleLossName
+from photostyle.methods.optimise import FRESH, Loss, OptimizerName, Steps, coarse_to_fine, good_scales
 from photostyle.regions import Regions
 
 
@@ -32,7 +32,7 @@ class TextureOptions:
 
     size: tuple[int, int] | None = None
     style_loss: StyleLossName = "gram"
-    optimizer: OptimizerName | None = None
+    optimizer: OptimizerName = "lbfgs"
     steps: int = 300
     scales: int = 0
     seed: int = 0
@@ -82,6 +82,6 @@ class Texture:
             ), lambda image: options.style_weight * distance(encoder(image, STYLE_LAYERS, POOLING))
 
         steps = Steps(options.steps, progress, should_stop)
-        return coarse_to_fine(noise(size, generator).to(style), size, scales, loss_at, options.descent, steps).clamp(
-            0, 1
-        )
+        fresh = FRESH if options.style_loss in RANDOM else None
+        first = noise(size, generator).to(style)
+        return coarse_to_fine(first, size, scales, loss_at, options.optimizer, steps, fresh).clamp(0, 1)

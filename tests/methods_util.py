@@ -1,0 +1,35 @@
+"""Tiny networks and runs for the tests of methods."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from photostyle.features import FeatureConfig, FeatureEncoder
+
+
+def tiny_encoder(seed: int = 0) -> FeatureEncoder:
+    """A random VGG of a few channels, scaled so that deep layers still tell images apart."""
+    torch.manual_seed(seed)
+    encoder = FeatureEncoder(FeatureConfig("tiny", (6, 7, 8, 9, 10))).eval().requires_grad_(False)
+    for module in encoder.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+            nn.init.constant_(module.bias, 0.05)
+    return encoder
+
+
+class Recorder:
+    """A progress callback that remembers, and a `should_stop` that says yes after so many steps."""
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.stop_after = stop_after
+        self.steps: list[tuple[int, int]] = []
+        self.losses: list[float] = []
+
+    def __call__(self, step: int, total: int, loss: float) -> None:
+        self.steps.append((step, total))
+        self.losses.append(loss)
+
+    def should_stop(self) -> bool:
+        return self.stop_after is not None and len(self.steps) >= self.stop_after
