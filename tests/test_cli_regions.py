@@ -80,9 +80,9 @@ def done(photo, scene):
     return run
 
 
-def test_regions_are_found_when_asked_for(scene, done, halves):
-    found = done("--save-style", scene / "x.style", "--segment", "auto")
-    off = done(out="off.png")
+def test_regions_are_found_unless_switched_off(scene, done, halves):
+    found = done("--save-style", scene / "x.style")
+    off = done("--segment", "off", out="off.png")
     assert halves == ["auto", "off"]
     assert abs(found - off).mean() > 1
     transfer = load_transfer(scene / "x.style", read_model(scene / "tiny.safetensors"))

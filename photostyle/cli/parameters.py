@@ -46,15 +46,6 @@ Segment = Annotated[
         metavar="off|auto|ade20k|cluster|PATH", help="How regions are found where there is no mask; PATH: own network."
     ),
 ]
-SegmentPhoto = Annotated[
-    str | None,
-    typer.Option(
-        "--segment",
-        metavar="off|auto|ade20k|cluster|PATH",
-        help="How regions are found where there is no mask; PATH: own network.",
-        show_default="off; auto where other options name regions",
-    ),
-]
 Finish = Annotated[  # type: ignore[valid-type]
     Switch, typer.Option(help="Take off what the photo's own colours do not explain: rims, blotches, noise.")
 ]

@@ -33,7 +33,6 @@ from photostyle.cli.parameters import (
     RenderMode,
     ReportFile,
     Segment,
-    SegmentPhoto,
     Size,
     Stages,
     Strength,
@@ -75,7 +74,7 @@ def photo(
     ] = None,
     content_mask: ContentMask = None,
     style_mask: StyleMask = None,
-    segment: SegmentPhoto = None,
+    segment: Segment = SEGMENT,
     mask_refine: MaskRefine = Switch("on"),  # type: ignore[valid-type]
     finish: Finish = Switch("on" if DEFAULTS.finish else "off"),  # type: ignore[valid-type]
     mapping: Annotated[
@@ -114,8 +113,6 @@ def photo(
                          strengths=own, finish=finish.value == "on")  # fmt: skip
     styles, pairs, kept = parse_styles(style), parse_mapping(mapping), parse_names(keep)
     by_region = bool(pairs or kept or own or any(region for region, _ in styles))
-    alone = (content_mask is None) != (style_mask is None)
-    segment = segment or (SEGMENT if by_region or alone else "off")
     check_regions(content_mask, style_mask, segment, by_region=by_region)
     if len(contents) > 1 and save_style:
         raise ParameterError("--save-style keeps the style fitted to one photo: give one CONTENT")

@@ -101,8 +101,7 @@ def video(
     console.listen(quiet)
     common, own = parse_strength(strength, DEFAULTS.strength)
     amount = DEFAULTS.strength if common is None else common
-    # The finish takes off the noise and detail that the network adds, which in motion would shimmer.
-    how = FitOptions(matching=matching.value, strength=amount, strengths=own, finish=True)
+    how = FitOptions(matching=matching.value, strength=amount, strengths=own)
     options = VideoOptions(
         fit=fit.value, keyframes=keyframes, window=window, start=start, end=end,
         codec=codec.value if codec else None, crf=crf, preview=preview, allow_hdr=allow_hdr,
