@@ -13,7 +13,7 @@ from photostyle.options import MATCHINGS, STAGES, FitOptions
 from tests.cli_util import ROOT, CommandLine, plain, subprocess_cli
 
 COMMANDS = {
-    (): ("photo", "apply", "segment", "video", "lut", "style", "weights"),
+    (): ("photo", "apply", "batch", "segment", "video", "lut", "style", "weights"),
     ("photo",): (
         *("CONTENT", "--style", "--out", "-o", "--strength", "--at", "--matching", "--unpool", "--content-mask"),
         *("--style-mask", "--model", "--device", "--size", "--save-style", "--overwrite", "--quiet"),
@@ -22,6 +22,12 @@ COMMANDS = {
     ("apply",): (
         *("STYLE_FILE", "CONTENT", "--out", "--strength", "--content-mask", "--model", "--device", "--size"),
         *("--overwrite", "--quiet", "--segment", "--mask-refine", "--report", "--verbose", "--preset"),
+    ),
+    ("batch",): (
+        *("FOLDER", "--style", "--style-file", "--out", "-o", "--shared-fit", "--format", "--jobs", "--dry-run"),
+        *("--engine", "--address", "--strength", "--at", "--matching", "--segment", "--finish", "--map", "--keep"),
+        *("--model", "--unpool", "--device", "--size", "--render", "--memory", "--fit-size", "--bits", "--report"),
+        *("--preset", "--overwrite", "--quiet", "--verbose"),
     ),
     ("video",): (
         "--style",

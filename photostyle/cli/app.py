@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from photostyle import __version__
-from photostyle.cli import console, lut, photo, segment, style, video, weights
+from photostyle.cli import batch, console, lut, photo, segment, style, video, weights
 from photostyle.errors import PhotostyleError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.command("photo")(photo.photo)
 app.command("apply")(photo.apply)
+app.command("batch")(batch.batch)
 app.command("video")(video.video)
 app.command("segment")(segment.segment)
 app.command("lut")(lut.lut)

@@ -50,12 +50,16 @@ def check_output(path: StrPath, *, overwrite: bool, extensions: Sequence[str] = 
         raise OutputError(f"{target}: not a usable output path ({describe(error)}); choose another one") from error
     else:
         _check_existing(target, mode, overwrite=overwrite)
+    probe = _temporary_name(target)
     try:
-        _create_temporary(_temporary_name(target)).unlink()
+        _create_temporary(probe)
     except OSError as error:
         raise OutputError(
             f"{target}: cannot create files in the folder {parent} ({describe(error)}); choose a writable folder"
         ) from error
+    finally:  # also where a signal ends the program just now
+        with contextlib.suppress(OSError):
+            probe.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -185,10 +189,9 @@ def _temporary_name(target: Path) -> Path:
     return target.parent / f".{uuid.uuid4().hex}{target.suffix}"
 
 
-def _create_temporary(temporary: Path) -> Path:
+def _create_temporary(temporary: Path) -> None:
     # Not tempfile.mkstemp: its files are private (0600), while here the kernel applies the umask to 0666.
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    return temporary
 
 
 def _rename_exclusively(temporary: Path, target: Path) -> None:
