@@ -25,10 +25,14 @@ _HOMES = {
     "moments": "matching",
     "Regions": "regions",
     "FitOptions": "options",
+    "Target": "targets",
     "Transfer": "transfer",
     "fit": "fitting",
     "fit_and_apply": "fitting",
+    "measure_target": "fitting",
     "stylize": "fitting",
+    "save_style": "presets",
+    "load_style": "presets",
     "save_transfer": "presets",
     "load_transfer": "presets",
     "load_model": "weights",
@@ -44,14 +48,18 @@ __all__ = [
     "Moments",
     "PhotostyleError",
     "Regions",
+    "Target",
     "Transfer",
     "affine_map",
     "fit",
     "fit_and_apply",
     "load_model",
+    "load_style",
     "load_transfer",
+    "measure_target",
     "moments",
     "read_image",
+    "save_style",
     "save_transfer",
     "stylize",
     "write_image",
@@ -59,13 +67,14 @@ __all__ = [
 
 if TYPE_CHECKING:
     from photostyle.errors import PhotostyleError
-    from photostyle.fitting import fit, fit_and_apply, stylize
+    from photostyle.fitting import fit, fit_and_apply, measure_target, stylize
     from photostyle.jobs.photo import read_image, write_image
     from photostyle.matching import AffineMap, Moments, affine_map, moments
     from photostyle.networks import WCT2, ModelConfig
     from photostyle.options import FitOptions
-    from photostyle.presets import load_transfer, save_transfer
+    from photostyle.presets import load_style, load_transfer, save_style, save_transfer
     from photostyle.regions import Regions
+    from photostyle.targets import Target
     from photostyle.transfer import Transfer
     from photostyle.weights import load_model
 

@@ -120,6 +120,20 @@ def test_a_saved_style_is_applied_to_a_clip(cli, folder):
     assert len(decoded(folder / "d" / "in.mp4")) == 12
 
 
+@pytest.mark.parametrize("strength", [(), ("--strength", "0.5")])
+def test_a_style_that_is_not_fitted_is_fitted_to_every_shot(cli, folder, strength):
+    model = ("--model", folder / "tiny.safetensors")
+    made = cli("style", "make", folder / "s.png", "-o", folder / "s.style", "--segment", "off", *model)
+    assert made.code == 0, made.err
+    applied = cli("apply", folder / "s.style", folder / "in.mp4", "-o", folder / "a.mp4", *model, *strength)
+    assert applied.code == 0, applied.err
+    assert "12 frames, 2 shots" in applied.err
+    assert cli(*arguments(folder, *strength)).code == 0
+    for (tick, one), (same, other) in zip(decoded(folder / "a.mp4"), decoded(folder / "o.mp4"), strict=True):
+        assert tick == same
+        assert all(abs(plane - twin).mean() < 1 for plane, twin in zip(one, other, strict=True))
+
+
 def test_ctrl_c_keeps_the_segments_and_says_how_to_go_on(folder):
     make_clip(folder / "long.mp4", (12,) * 6, size=(120, 160))
     command = [sys.executable, "-m", "photostyle", *map(os.fspath, arguments(folder, clip="long.mp4"))]
