@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from photostyle.cli import console, video
+from photostyle.cli import console, methods, video
 from photostyle.cli.job_presets import JobPreset
 from photostyle.cli.parameters import (
     DEFAULTS,
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
 
 def photo(
+    context: typer.Context,
     contents: Contents,
     style: Annotated[
         list[str],
@@ -99,6 +100,16 @@ def photo(
     save_style: Annotated[
         Path | None, typer.Option(metavar="FILE.style", help="Keep the fitted style.", show_default=False)
     ] = None,
+    method: methods.MethodName = "wct2",
+    steps: methods.Steps = None,
+    features: methods.Features = "auto",
+    content_weight: methods.ContentWeight = None,
+    style_weight: methods.StyleWeight = None,
+    optimizer: methods.Optimizer = None,
+    init: methods.Init = None,
+    style_loss: methods.StyleLoss = None,
+    seed: methods.Seed = None,
+    smooth: methods.Smooth = "off",
     report: ReportFile = None,
     preset: JobPreset = None,
     overwrite: Overwrite = False,
@@ -121,6 +132,15 @@ def photo(
     if len(styles) > 1 and style_mask:
         raise ParameterError("--style-mask belongs to one style photo: give one --style")
     rendering, depth = parse_rendering(render, memory, fit_size), int(bits.value) if bits else None
+    other = methods.wanted(context, method, smooth)
+    if other:
+        return methods.run(
+            other, options if method == "wct2" else methods.options_of(other, context.params), contents, styles, out,
+            features=features, model=model, unpool=unpool.value if unpool else None, smooth=smooth,
+            masks=(content_mask, style_mask), segment=methods.segmentation(context, other, segment),
+            mask_refine=mask_refine.value == "on", mapping=pairs, device=device.value, size=size, bits=depth,
+            report=report, overwrite=overwrite, quiet=quiet,
+        )  # fmt: skip
 
     from photostyle.device import resolve
     from photostyle.io import check_output, output_paths

@@ -37,6 +37,7 @@ class MethodInfo:
         needs: what else its class takes, by keyword: ``features``, a `photostyle.features.FeatureEncoder`; ``model``,
             a `photostyle.networks.WCT2`.
         masks: it looks at regions.
+        segmented: regions belong to it, so that they are looked for where none are given.
         iterative: it goes on in steps, reports a loss at each, and can be stopped.
     """
 
@@ -47,6 +48,7 @@ class MethodInfo:
     options_home: str
     needs: tuple[str, ...] = ()
     masks: bool = False
+    segmented: bool = False
     iterative: bool = False
 
     @property
@@ -125,6 +127,7 @@ METHODS: tuple[MethodInfo, ...] = (
         options_home="deep_photo:DeepPhotoOptions",
         needs=("features",),
         masks=True,
+        segmented=True,
         iterative=True,
     ),
     MethodInfo(
@@ -135,6 +138,7 @@ METHODS: tuple[MethodInfo, ...] = (
         options_home=".options:FitOptions",
         needs=("model",),
         masks=True,
+        segmented=True,
     ),
 )
 

@@ -1,0 +1,223 @@
+"""``photostyle photo --method NAME``: the methods that WCT2 comes from, and smoothing of any method's result."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from photostyle.cli import console
+from photostyle.cli.running import Report
+from photostyle.errors import ParameterError
+from photostyle.methods import METHODS, MethodInfo, find
+
+if TYPE_CHECKING:
+    from photostyle.labels import Decision
+
+_PANEL = "Other methods"
+_OWN = ("steps", "content_weight", "style_weight", "optimizer", "init", "style_loss", "seed")  # fields of options
+_MASKS = ("content_mask", "style_mask", "segment", "mask_refine", "mapping")
+_WCT2 = ("strength", "at", "matching", "unpool", "finish", "keep", "model", "render", "memory", "fit_size",
+         "save_style")  # fmt: skip
+_LATER = ("keep", "render", "memory", "fit_size", "save_style")  # not with a result that is smoothed afterwards
+
+MethodName = Annotated[
+    str, typer.Option("--method", metavar="NAME", help=f"One of {', '.join(info.name for info in METHODS)}.")
+]
+Smooth = Annotated[
+    str, typer.Option(metavar="off|matting|guided", help="Smooth the result along the photo's edges (PhotoWCT's step).")
+]
+
+
+def _own(metavar: str, text: str) -> Any:
+    return typer.Option(metavar=metavar, help=text, show_default="the method's own", rich_help_panel=_PANEL)
+
+
+Steps = Annotated[int | None, _own("N", "Evaluations of the loss at most.")]
+ContentWeight = Annotated[float | None, _own("A", "Of the content in the loss.")]
+StyleWeight = Annotated[float | None, _own("B", "Of the style in the loss.")]
+Optimizer = Annotated[str | None, _own("lbfgs|adam", "How the loss is brought down.")]
+Init = Annotated[str | None, _own("content|style|noise", "Image to start from.")]
+StyleLoss = Annotated[str | None, _own("gram|mmd-linear|mmd-poly|mmd-gauss|bn", "Distance of styles.")]
+Seed = Annotated[int | None, _own("N", "Of what is drawn at random.")]
+Features = Annotated[
+    str,
+    typer.Option(metavar="auto|vgg19|embedded", help="Network that methods look through.", rich_help_panel=_PANEL),
+]
+
+
+def wanted(context: typer.Context, method: str, smooth: str) -> MethodInfo | None:
+    """The method, if it is one for `run`: another than WCT2, or a smoothed WCT2.
+
+    Raises:
+        ParameterError: there is no such method, or an option was given that does not apply to it.
+    """
+    info = find(method)
+    given = [name for name in context.params if _given(context, name)]
+    own = _taken(info)
+    for name in given:
+        option = _spelled(context, name)
+        if name in (*_OWN, "features") and name not in own:
+            takes = ", ".join(_spelled(context, other) for other in own) or "none of its kind"
+            raise ParameterError(f"{option} does not apply to --method {method}, which takes {takes}")
+        if name in _MASKS and not info.masks:
+            others = ", ".join(other.name for other in METHODS if other.masks)
+            raise ParameterError(f"{option} does not apply to --method {method}, which knows no regions; {others} do")
+        if name in _WCT2 and "model" not in info.needs:
+            raise ParameterError(f"{option} does not apply to --method {method}, but to wct2")
+        if name in _LATER and smooth != "off":
+            raise ParameterError(f"{option} cannot be combined with --smooth: leave one of them out")
+    return info if method != "wct2" or smooth != "off" else None
+
+
+def segmentation(context: typer.Context, info: MethodInfo, segment: str) -> str:
+    """``--segment`` as given, and off by default for methods that regions do not belong to."""
+    return segment if info.segmented or _given(context, "segment") else "off"
+
+
+def options_of(info: MethodInfo, values: Mapping[str, Any]) -> Any:
+    """The method's options from what was given on the command line; what was not keeps the method's default."""
+    chosen = {name: values[name] for name in _taken(info) if name != "features" and values.get(name) is not None}
+    return info.options(**chosen)
+
+
+def run(
+    info: MethodInfo,
+    options: Any,
+    contents: Sequence[Path],
+    styles: Sequence[tuple[str | None, Path]],
+    out: Path,
+    *,
+    features: str,
+    model: str,
+    unpool: Any,
+    smooth: Any,
+    masks: tuple[Path | None, Path | None],
+    segment: str,
+    mask_refine: bool,
+    mapping: Mapping[str, str],
+    device: str,
+    size: int | None,
+    bits: int | None,
+    report: Path | None,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    """Run a method on every photo; Ctrl-C writes the best so far of the photo at hand and ends."""
+    if len(styles) > 1 or styles[0][0]:
+        raise ParameterError(f"--method {info.name} takes one --style for the whole photo")
+    from photostyle.device import resolve
+    from photostyle.io import check_output, ensure_folder, output_paths
+    from photostyle.jobs.loading import load
+    from photostyle.jobs.methods import MethodRun, check_smooth, find_features, method_file
+    from photostyle.jobs.photo import each
+    from photostyle.jobs.regions import Reference, RegionSettings
+    from photostyle.jobs.segment import find_segmentation
+    from photostyle.weights import load_model
+
+    check_smooth(smooth)
+    outputs = output_paths(contents, out, keep=[path for path in (styles[0][1], *masks) if path])
+    if report:
+        check_output(report, overwrite=overwrite, extensions=(".json",))
+    where = resolve(device)
+    style = Reference(load(styles[0][1], size))
+    networks: dict[str, Any] = {}
+    if "features" in info.needs:
+        networks["features"], what = find_features(features, where)
+        if not quiet:
+            console.say(f"{info.name} looks through {what}")
+    if "model" in info.needs:
+        networks["model"] = load_model(model, unpool=unpool, device=where)
+    settings = None
+    if info.masks:
+        found = None if all(masks) else find_segmentation(segment, networks.get("model"), where)
+        settings = RegionSettings(found, mask_refine, mapping)
+    job = MethodRun(info, info.create(options, **networks), where, networks.get("features"), smooth)
+    if outputs[0] != out:
+        ensure_folder(out)
+    decisions: dict[Path, Sequence[Decision]] = {}
+    failures, told = [], []
+    steps = int(getattr(options, "steps", 1)) if info.iterative else 1
+    with console.progress("photos", steps * len(contents), quiet) as update, _stoppable() as stop:
+        done = 0
+
+        def work(content: Path, output: Path) -> None:
+            began, taken = time.monotonic(), 0
+
+            def progress(step: int, _total: int, loss: float) -> None:
+                nonlocal taken
+                taken = step
+                update(done * steps + step, f"{output.name}: loss {loss:.4g}")
+
+            method_file(
+                job, content, style, output, masks=masks, regions=settings,
+                decided=lambda made: decisions.update({content: made}), progress=progress, should_stop=stop,
+                side=size, bits=bits, overwrite=overwrite,
+            )  # fmt: skip
+            seconds = time.monotonic() - began
+            told.append({"content": str(content), "output": str(output), "seconds": seconds, "error": None})
+            if stop():
+                console.say(f"{output} holds the best of {taken} of {steps} steps")
+                raise KeyboardInterrupt
+            if not quiet:
+                console.say(f"{output} written in {seconds:.1f} s")
+
+        for content, output, failure in each(contents, outputs, work):
+            done += 1
+            if failure:
+                failures.append(failure)
+                told.append({"content": str(content), "output": str(output), "seconds": 0.0,
+                             "error": str(failure.error)})  # fmt: skip
+            update(done * steps, output.name)
+    Report(report, decisions, overwrite).write(told)
+    console.finish(failures, len(contents))
+
+
+@contextmanager
+def _stoppable() -> Iterator[Callable[[], bool]]:
+    """Yields whether Ctrl-C has been pressed; a second time it ends the program as ever."""
+    pressed = threading.Event()
+
+    def press(_number: int, _frame: FrameType | None) -> None:
+        if pressed.is_set():
+            raise KeyboardInterrupt
+        pressed.set()
+        console.say("photostyle: stopping; once more gives up the result so far")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed.is_set
+        return
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield pressed.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _taken(info: MethodInfo) -> list[str]:
+    """Those of the methods' options that this one has."""
+    if "model" in info.needs:
+        return []
+    known = {field.name for field in fields(info.options)}
+    return [name for name in _OWN if name in known] + (["features"] if "features" in info.needs else [])
+
+
+def _given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
+
+
+def _spelled(context: typer.Context, name: str) -> str:
+    """How an option is written."""
+    for parameter in context.command.params:
+        if parameter.name == name:
+            return max(parameter.opts, key=len)
+    return name
