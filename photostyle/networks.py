@@ -32,10 +32,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from photostyle import haar
+from photostyle.convolution import convolve, fused
 from photostyle.errors import ParameterError
+from photostyle.unpooling import unpool_and_convolve
 
 Unpool = Literal["sum", "cat5"]
 
@@ -113,12 +116,23 @@ class ModelConfig:
 
 @dataclass
 class Skip:
-    """What one pooling leaves for its unpooling: the details, and (cat5) the features before it."""
+    """What one pooling leaves for its unpooling.
 
-    lh: Tensor
-    hl: Tensor
-    hh: Tensor
+    Attributes:
+        details: LH, HL and HH; None (cat5) where nobody asked for them: they are those of `original`.
+        original: the features before it (cat5).
+    """
+
+    details: tuple[Tensor, Tensor, Tensor] | None
     original: Tensor | None
+
+    def split(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The details, made where they were not yet."""
+        if self.details is None and self.original is not None:
+            self.details = haar.pool(self.original)[1:]
+        if self.details is None:
+            raise ParameterError("this skip has neither details nor the features before the pooling")
+        return self.details
 
 
 def _conv3(inputs: int, outputs: int) -> nn.Conv2d:
@@ -144,15 +158,22 @@ class WaveEncoder(nn.Module):
 
         The pooling on the way, if any, stores its `Skip` in `skips` under its number 1, 2 or 3.
         """
-        for name in _ENCODER_LEVELS[self.config.unpool][level]:
+        kind = self.config.unpool
+        names = _ENCODER_LEVELS[kind][level]
+        for name in names:
             if name == _POOL:
-                ll, lh, hl, hh = haar.pool(x)
-                original = x if self.config.unpool == "cat5" else None
-                skips[_POOL_OF_ENCODER_LEVEL[self.config.unpool][level]] = Skip(lh, hl, hh, original)
-                x = ll if self.config.ll_gain == 1.0 else ll * self.config.ll_gain
-            else:
-                x = getattr(self, name)(x)
-                x = x if name == "conv0" else torch.relu(x)
+                skip = skips[_POOL_OF_ENCODER_LEVEL[kind][level]] = Skip(None, x if kind == "cat5" else None)
+                if kind == "cat5":
+                    ll = F.avg_pool2d(x, 2)  # half of LL
+                    x = ll * (2 * self.config.ll_gain) if self.config.ll_gain != 0.5 else ll
+                else:
+                    x, *details = haar.pool(x)
+                    skip.details = (details[0], details[1], details[2])
+                    x = x if self.config.ll_gain == 1.0 else x * self.config.ll_gain
+            elif name == "conv1_1":
+                x = torch.relu(fused(self.conv0, self.conv1_1, x))
+            elif name != "conv0":
+                x = torch.relu(convolve(getattr(self, name), x))
         return x
 
 
@@ -172,24 +193,29 @@ class WaveDecoder(nn.Module):
 
     def level(self, x: Tensor, level: int, skips: dict[int, Skip]) -> Tensor:
         """Decode one level, from 4 down to 1; level 1 returns the image. The `Skip` that is used leaves `skips`."""
-        for name in _DECODER_LEVELS[level]:
+        names = iter(_DECODER_LEVELS[level])
+        for name in names:
             if name == _POOL:
-                x = self._unpool(x, skips.pop(_POOL_OF_DECODER_LEVEL[level]))
+                x = self._unpool(x, skips.pop(_POOL_OF_DECODER_LEVEL[level]), getattr(self, next(names)))
             else:
-                x = getattr(self, name)(x)
-                x = x if level == 1 else torch.relu(x)
+                x = convolve(getattr(self, name), x)
+            x = x if level == 1 else torch.relu(x)
         return x
 
-    def _unpool(self, ll: Tensor, skip: Skip) -> Tensor:
-        ll = ll if self.config.ll_gain == 1.0 else ll / self.config.ll_gain
-        bands = haar.Bands(ll, skip.lh, skip.hl, skip.hh)
+    def _unpool(self, ll: Tensor, skip: Skip, conv: nn.Conv2d) -> Tensor:
+        """Unpool and convolve."""
+        gain = self.config.ll_gain
+        if self.config.unpool == "cat5":
+            if skip.original is None:
+                raise ParameterError(
+                    "cat5 unpooling needs the features before pooling; these skips come from a sum encoder"
+                )
+            if skip.details is None:
+                return unpool_and_convolve(ll, skip.original, conv.weight, conv.bias, gain)
+        bands = haar.Bands(ll if gain == 1.0 else ll / gain, *skip.split())
         if self.config.unpool == "sum":
-            return haar.unpool(bands)
-        if skip.original is None:
-            raise ParameterError(
-                "cat5 unpooling needs the features before pooling; these skips come from a sum encoder"
-            )
-        return torch.cat((*haar.upsample_each(bands), skip.original), 1)
+            return convolve(conv, haar.unpool(bands))
+        return convolve(conv, torch.cat((*haar.upsample_each(bands), skip.original), 1))
 
 
 class WCT2(nn.Module):

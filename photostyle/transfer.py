@@ -117,9 +117,10 @@ def walk(model: WCT2, image: Tensor, at: Sequence[str]) -> Generator[tuple[str, 
             x = yield f"encoder{level}", x
     if "skip" in at:
         for number, skip in sorted(skips.items()):
-            skip.lh = yield f"skip{number}.lh", skip.lh
-            skip.hl = yield f"skip{number}.hl", skip.hl
-            skip.hh = yield f"skip{number}.hh", skip.hh
+            details = []
+            for band, values in zip(("lh", "hl", "hh"), skip.split(), strict=True):
+                details.append((yield f"skip{number}.{band}", values))
+            skip.details = (details[0], details[1], details[2])
     for level in reversed(LEVELS):
         if "decoder" in at and not (level == LEVELS[-1] and "encoder" in at):
             x = yield f"decoder{level}", x
@@ -206,10 +207,12 @@ def as_regions(regions: Regions | Tensor | None, image: Tensor) -> Regions | Non
     return Regions({name: weight.to(image.device) for name, weight in found.weights.items()}, found.hard)
 
 
-def pad(image: Tensor, regions: Regions | None) -> tuple[tuple[Tensor, Regions | None], Callable[[Tensor], Tensor]]:
-    """Reflect the bottom and right borders up to multiples of 8; the second result cuts them off again."""
+def pad(
+    image: Tensor, regions: Regions | None, multiple: int = MULTIPLE
+) -> tuple[tuple[Tensor, Regions | None], Callable[[Tensor], Tensor]]:
+    """Reflect the bottom and right borders up to multiples of 8, or another; the second result cuts them off again."""
     height, width = image.shape[-2:]
-    bottom, right = -height % MULTIPLE, -width % MULTIPLE
+    bottom, right = -height % multiple, -width % multiple
     if not bottom and not right:
         return (image, regions), lambda x: x
     padded = F.pad(image, (0, right, 0, bottom), mode="reflect")
