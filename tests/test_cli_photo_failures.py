@@ -14,7 +14,7 @@ def test_features_that_overflow_name_the_photo(scene, refuses, monkeypatch):
     def overflow(*args, **kwargs):
         raise NumericalError("features contain NaN or infinity")
 
-    monkeypatch.setattr("photostyle.jobs.photo.fit_and_apply", overflow)
+    monkeypatch.setattr("photostyle.fitting.fit_and_apply", overflow)
     line = refuses()
     assert str(scene / "c.png") in line
     assert "NaN" in line
@@ -27,7 +27,7 @@ def test_out_of_memory(scene, refuses, monkeypatch, error):
     def run_out(*args, **kwargs):
         raise error
 
-    monkeypatch.setattr("photostyle.jobs.photo.fit_and_apply", run_out)
+    monkeypatch.setattr("photostyle.fitting.fit_and_apply", run_out)
     line = refuses()
     assert str(scene / "c.png") in line
     assert "--size" in line
@@ -95,7 +95,7 @@ def test_a_disk_that_is_full_when_the_style_is_saved(cli, scene, short_of_space)
     assert set(contents(scene)) == {*before, "o.png"}  # the photo was done before
 
 
-@pytest.mark.parametrize("where", ["photostyle.jobs.photo.fit_and_apply", "photostyle.weights.load_model"])
+@pytest.mark.parametrize("where", ["photostyle.fitting.fit_and_apply", "photostyle.weights.load_model"])
 def test_interrupted(cli, scene, monkeypatch, where):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
@@ -118,7 +118,7 @@ def test_bugs_are_not_hidden(cli, scene, monkeypatch):
     def fail(*args, **kwargs):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("photostyle.jobs.photo.fit_and_apply", fail)
+    monkeypatch.setattr("photostyle.fitting.fit_and_apply", fail)
     with pytest.raises(RuntimeError, match="a bug"):
         cli("photo", *photo_arguments(scene))
     assert not (scene / "o.png").exists()
