@@ -58,13 +58,17 @@ class FeatureEncoder(nn.Module):
                 setattr(self, f"conv{block}_{i}", convolution)
                 inputs = width
 
-    def forward(self, image: Tensor, layers: Sequence[str], pooling: Pooling = "max") -> dict[str, Tensor]:
+    def forward(
+        self, image: Tensor, layers: Sequence[str], pooling: Pooling = "max", locations: list[Tensor] | None = None
+    ) -> dict[str, Tensor]:
         """Features by layer name, in the network's order, computed no deeper than asked for.
 
         Args:
             image: (B, 3, H, W) in [0, 1].
             layers: any of `LAYERS`.
             pooling: ``"max"``, or ``"mean"``.
+            locations: with max pooling, takes the place of every maximum, one (B, C, h, w) a pooling, as
+                `torch.nn.functional.max_unpool2d` wants them.
 
         Returns:
             (B, C, h, w) each; block b has sides of H and W halved b - 1 times, rounded down.
@@ -83,12 +87,18 @@ class FeatureEncoder(nn.Module):
         if min(image.shape[-2:]) < MIN_SIDE:
             height, width = image.shape[-2:]
             raise ImageSizeError(f"the image is {width}×{height} pixels; features need at least {MIN_SIDE}×{MIN_SIDE}")
+        if locations is not None and pooling != "max":
+            raise ParameterError(f"pooling is {pooling!r}, but only maxima have locations")
         reduce = F.max_pool2d if pooling == "max" else F.avg_pool2d
         found: dict[str, Tensor] = {}
         x: Tensor = self.conv0(image)
         for name in LAYERS[: max(LAYERS.index(layer) for layer in layers) + 1]:
             if name.endswith("_1") and name != "relu1_1":
-                x = reduce(x, 2)
+                if locations is None:
+                    x = reduce(x, 2)
+                else:
+                    x, places = F.max_pool2d(x, 2, return_indices=True)
+                    locations.append(places)
             x = torch.relu(getattr(self, name.replace("relu", "conv"))(x))
             if name in layers:
                 found[name] = x

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from photostyle.decoders import Decoders, DecodersConfig, fingerprint
 from photostyle.features import FeatureConfig, FeatureEncoder
 
 
@@ -33,3 +34,9 @@ class Recorder:
 
     def should_stop(self) -> bool:
         return self.stop_after is not None and len(self.steps) >= self.stop_after
+
+
+def tiny_decoders(encoder: FeatureEncoder, seed: int = 0) -> Decoders:
+    """Random decoders of an encoder."""
+    torch.manual_seed(seed)
+    return Decoders(DecodersConfig(encoder.config.widths, fingerprint(encoder))).eval().requires_grad_(False)

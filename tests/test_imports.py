@@ -9,10 +9,10 @@ ROOT = Path(__file__).parent.parent / "photostyle"
 # A module may import from rooms on lower floors and from its own room.
 FLOORS = {
     "errors": 0, "names": 0,
-    "options": 1, "haar": 1, "guided": 1, "io": 1, "lut": 1, "motion": 1, "yuv": 1,
-    "matching": 2, "networks": 2, "regions": 2, "device": 2, "memory": 2, "features": 2, "finish": 2,
-    "transfer": 3, "evaluate": 3, "weights": 3, "sources": 3, "refine": 3, "targets": 3,
-    "measuring": 4, "mixing": 4, "labels": 4, "clustering": 4, "presets": 4, "segmentation": 4,
+    "options": 1, "haar": 1, "guided": 1, "io": 1, "lut": 1, "motion": 1, "yuv": 1, "features": 1,
+    "matching": 2, "networks": 2, "regions": 2, "device": 2, "memory": 2, "decoders": 2, "finish": 2,
+    "transfer": 3, "evaluate": 3, "weights": 3, "sources": 3, "refine": 3, "targets": 3, "tile_plan": 3,
+    "fit_job": 4, "measuring": 4, "mixing": 4, "labels": 4, "clustering": 4, "presets": 4, "segmentation": 4,
     "fitting": 5, "tiling": 5, "grid": 5, "interpolation": 5,
     "methods": 6,
     "training": 7, "jobs": 7,
@@ -22,7 +22,7 @@ FLOORS = {
 CORE = {
     "errors", "names", "options", "haar", "matching", "networks", "regions", "transfer", "fitting", "features",
     "finish", "guided", "refine", "sources", "labels", "targets", "measuring", "yuv", "interpolation", "clustering",
-    "tiling", "grid", "lut", "mixing", "methods",
+    "tiling", "tile_plan", "grid", "lut", "mixing", "methods", "decoders", "fit_job",
 }  # fmt: skip
 FILES_AND_PICTURES = {"PIL", "cv2", "av", "tifffile", "imagecodecs", "pathlib", "os", "shutil", "tempfile"}
 NETWORKS = {"torch", "torchvision", "timm", "segmentation_models_pytorch"}

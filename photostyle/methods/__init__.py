@@ -20,7 +20,7 @@ from photostyle.errors import ParameterError
 if TYPE_CHECKING:
     from photostyle.methods.base import Method
 
-Need = Literal["features", "model"]
+Need = Literal["features", "decoders", "model"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class MethodInfo:
         options_home: ``module:Class`` of its options, a frozen dataclass whose defaults are the method's own. Inside
             this package; a dot at the start counts from ``photostyle``.
         needs: what else its class takes, by keyword: ``features``, a `photostyle.features.FeatureEncoder`; ``model``,
-            a `photostyle.networks.WCT2`.
+            a `photostyle.networks.WCT2`; ``decoders``, the `photostyle.decoders.Decoders` of the features.
         masks: it looks at regions.
         segmented: regions belong to it, so that they are looked for where none are given.
         iterative: it goes on in steps, reports a loss at each, and can be stopped.
@@ -129,6 +129,34 @@ METHODS: tuple[MethodInfo, ...] = (
         masks=True,
         segmented=True,
         iterative=True,
+    ),
+    MethodInfo(
+        name="adain",
+        title="mean and deviation of deep features, decoded",
+        paper="Huang & Belongie, Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization, ICCV 2017",
+        home="adain:AdaIN",
+        options_home="adain:AdainOptions",
+        needs=("features", "decoders"),
+        masks=True,
+    ),
+    MethodInfo(
+        name="wct",
+        title="whitening and colouring of features, from coarse to fine",
+        paper="Li et al., Universal Style Transfer via Feature Transforms, NeurIPS 2017",
+        home="wct:Wct",
+        options_home="wct:WctOptions",
+        needs=("features", "decoders"),
+        masks=True,
+    ),
+    MethodInfo(
+        name="photowct",
+        title="the same with unpooling, then smoothed along the photo's edges",
+        paper="Li et al., A Closed-form Solution to Photorealistic Image Stylization, ECCV 2018",
+        home="photowct:PhotoWct",
+        options_home="photowct:PhotoWctOptions",
+        needs=("features", "decoders"),
+        masks=True,
+        segmented=True,
     ),
     MethodInfo(
         name="wct2",

@@ -111,9 +111,9 @@ class FeatureTrainer(Run[DistilConfig, Tensor]):
         """The mean error of the layers, which is the whole loss."""
         return {"loss": self.errors(batch.to(self.device)).mean()}
 
-    def clipped(self) -> Iterable[Tensor]:
+    def clipped(self) -> Iterable[Iterable[Tensor]]:
         """The student's parameters."""
-        return self.student.parameters()
+        return [self.student.parameters()]
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:

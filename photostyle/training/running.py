@@ -108,9 +108,9 @@ class Run(ABC, Generic[C, B]):
     def validate(self) -> dict[str, float]:
         """How good the result is by now."""
 
-    def clipped(self) -> Iterable[Tensor]:
-        """The parameters whose gradient, all together, is cut to a norm of `clip`: the optimiser's."""
-        return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+    def clipped(self) -> Iterable[Iterable[Tensor]]:
+        """Groups of parameters whose gradient is cut to a norm of `clip` each: all of the optimiser's in one."""
+        return [[parameter for group in self.optimizer.param_groups for parameter in group["params"]]]
 
     @property
     def checkpoint(self) -> Path:
@@ -150,7 +150,8 @@ class Run(ABC, Generic[C, B]):
         loss = torch.stack(list(terms.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.clipped(), self.clip)
+        for parameters in self.clipped():
+            torch.nn.utils.clip_grad_norm_(parameters, self.clip)
         self.optimizer.step()
         if self.schedule is not None:
             self.schedule.step()

@@ -133,9 +133,9 @@ class SceneTrainer(Run[SceneConfig, Views]):
         """`scores` of the averaged network on the held scenes."""
         return scores(confusion(self.predict, self.held))
 
-    def clipped(self) -> Iterable[Tensor]:
+    def clipped(self) -> Iterable[Iterable[Tensor]]:
         """The network's parameters; the heads may move as fast as they like."""
-        return self.network.parameters()
+        return [self.network.parameters()]
 
     def advance(self, batch: Views) -> dict[str, Tensor]:
         """One step, and one of the average."""

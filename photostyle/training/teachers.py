@@ -12,10 +12,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from photostyle.errors import ParameterError, WeightsError
-from photostyle.features import LAYERS, FeatureConfig, FeatureEncoder
+from photostyle.features import FeatureConfig, FeatureEncoder
+from photostyle.weights.vgg19 import IMAGENET_DEVIATION, IMAGENET_MEAN, from_torchvision
 
 TeacherKind = Literal["pca", "vgg19"]
-IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Teacher(Protocol):
@@ -146,13 +146,5 @@ def load_cd16(path: Path) -> FeatureEncoder:
 
 def load_vgg19() -> FeatureEncoder:
     """torchvision's ImageNet VGG-19 (downloaded by torchvision on first use) as a `FeatureEncoder`."""
-    features, encoder = _torchvision_features(), FeatureEncoder(FeatureConfig("vgg19", (64, 128, 256, 512, 512)))
-    convolutions = [layer for layer in features if isinstance(layer, nn.Conv2d)]
-    state: dict[str, Tensor] = {}
-    for name, layer in zip(LAYERS, convolutions, strict=False):  # those past relu5_1 are not needed
-        for part, tensor in layer.state_dict().items():
-            state[f"{name.replace('relu', 'conv')}.{part}"] = tensor
-    mean, deviation = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_DEVIATION)
-    state["conv0.weight"], state["conv0.bias"] = torch.diag(1 / deviation)[:, :, None, None], -mean / deviation
-    encoder.load_state_dict(state)
-    return encoder.eval().requires_grad_(False)
+    state = {f"features.{name}": tensor for name, tensor in _torchvision_features().state_dict().items()}
+    return from_torchvision(state, "torchvision's download")

@@ -6,6 +6,7 @@ This is the only part of the package that reads from the network, and only in `f
 from __future__ import annotations
 
 from photostyle.weights.convert import import_checkpoints
+from photostyle.weights.decoders import load_decoders, save_decoders
 from photostyle.weights.download import fetch
 from photostyle.weights.features import load_features, save_features
 from photostyle.weights.locate import ModelInfo, list_models, load_model, scenes_file
@@ -22,10 +23,12 @@ __all__ = [
     "find_entry",
     "import_checkpoints",
     "list_models",
+    "load_decoders",
     "load_features",
     "load_model",
     "read_header",
     "read_model",
+    "save_decoders",
     "save_features",
     "save_model",
     "scenes_file",

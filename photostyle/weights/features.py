@@ -16,7 +16,7 @@ from photostyle.weights.files import Kind, fill, place, read, write
 from photostyle.weights.locate import embedded_file
 from photostyle.weights.registry import FEATURES_NAME
 
-_WIDEST = 4096  # a false configuration must not ask for a network of absurd size
+WIDEST = 4096  # a false configuration must not ask for a network of absurd size
 
 
 def _parse(text: str) -> FeatureConfig:
@@ -25,7 +25,7 @@ def _parse(text: str) -> FeatureConfig:
         config = FeatureConfig(values["name"], tuple(values["widths"]))
     except (ValueError, TypeError, KeyError) as error:
         raise ParameterError(f"no description of a feature encoder: {error}") from error
-    if max(config.widths) > _WIDEST:
+    if max(config.widths) > WIDEST:
         raise ParameterError(f"its widths are {config.widths}")
     return config
 

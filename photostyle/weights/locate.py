@@ -13,7 +13,15 @@ from photostyle.errors import ParameterError, WeightsError
 from photostyle.networks import WCT2, Unpool
 from photostyle.weights.files import SUFFIX
 from photostyle.weights.models import read_header, read_model
-from photostyle.weights.registry import EMBEDDED_NAME, FEATURES_NAME, REGISTRY, SCENES_NAME, cache_dir, unknown_name
+from photostyle.weights.registry import (
+    DECODERS_NAME,
+    EMBEDDED_NAME,
+    FEATURES_NAME,
+    REGISTRY,
+    SCENES_NAME,
+    cache_dir,
+    unknown_name,
+)
 
 IMPORTED_NAME = "vgg19"
 DEFAULT_UNPOOL: Unpool = "cat5"
@@ -138,7 +146,7 @@ def _embedded() -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in _embedded_folders():
         for path in _model_files(folder):
-            if path.stem not in (SCENES_NAME, FEATURES_NAME):
+            if path.stem not in (SCENES_NAME, FEATURES_NAME, DECODERS_NAME):
                 found.setdefault(path.stem, path)
     return found
 

@@ -16,6 +16,7 @@ CACHE_VARIABLE = "PHOTOSTYLE_CACHE"
 EMBEDDED_NAME = "small"
 SCENES_NAME = "scenes"  # the embedded segmentation network: lies beside the style networks, but is none
 FEATURES_NAME = "features"  # the feature encoder of losses and optimisation methods: likewise
+DECODERS_NAME = "decoders"  # back from its features: likewise
 
 
 @dataclass(frozen=True)
