@@ -64,7 +64,7 @@ class GatysOptions:
         style_weight: β.
         tv_weight: γ of the mean squared difference of neighbouring pixels.
         style_loss: the distance of styles.
-        optimizer: ``"lbfgs"`` as in the paper, or ``"adam"``.
+        optimizer: ``"lbfgs"`` as in the paper, or ``"adam"``, which ``mmd-gauss`` does not go with.
         steps: evaluations of loss and gradient, over all scales.
         init: where to start from; the paper starts from noise and finds that it hardly matters, but from the content
             it takes fewer steps.
@@ -95,6 +95,8 @@ class GatysOptions:
             raise ParameterError(f"scales is {self.scales}; it must be 1 or more, or 0 for as many as are good")
         check_steps(self.steps)
         check_optimizer(self.optimizer)
+        if self.optimizer == "adam" and self.style_loss in mmd.RANDOM:
+            raise ParameterError(f"{self.style_loss} draws anew too often for adam's small steps: use lbfgs")
 
 
 class Gatys:
