@@ -91,7 +91,7 @@ class Decoder(nn.Module):
         """
         if self.unpooling and len(locations) < self.level - 1:
             raise ParameterError(f"unpooling from relu{self.level}_1 needs {self.level - 1} maps of locations")
-        x = features
+        x: Tensor = features
         for name, convolution in self.named_children():
             block, i = int(name[4]), int(name[6])
             x = convolution(x)

@@ -14,10 +14,10 @@ from photostyle.jobs import methods as jobs
 from photostyle.methods import METHODS
 from photostyle.weights import vgg19
 from tests.cli_util import read, save_picture
-from tests.methods_util import tiny_encoder
+from tests.methods_util import tiny_decoders, tiny_encoder
 from tests.util import halves
 
-NAMES = [info.name for info in METHODS if set(info.needs) <= {"features"}]
+NAMES = [info.name for info in METHODS if set(info.needs) <= {"features", "decoders"}]
 COLOURS = {1: (255, 0, 0), 2: (0, 0, 255)}
 
 
@@ -27,6 +27,7 @@ def scene(tmp_path, monkeypatch):
     save_picture(tmp_path / "c.png", 41, 53, 1)
     save_picture(tmp_path / "s.png", 48, 36, 2)
     monkeypatch.setattr(jobs, "load_features", lambda device: tiny_encoder())
+    monkeypatch.setattr(jobs, "load_decoders", lambda device: tiny_decoders(tiny_encoder()))
     return tmp_path
 
 
@@ -79,6 +80,47 @@ def test_options_reach_the_method(scene, photo):
     assert photo("gatys", "--steps", "3", "--style-loss", "bn", "--content-weight", 2, "--style-weight", 9).code == 0
 
 
+def changed(scene, photo, name, *options):
+    assert photo(name, "--overwrite", out="plain.png").code == 0
+    result = photo(name, *options, "--overwrite")
+    assert result.code == 0, result.err
+    return (read(scene / "o.png") != read(scene / "plain.png")).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("adain", ["--strength", 0.5]),
+        ("wct", ["--strength", 0.2]),
+        ("wct", ["--level", 3]),
+        ("wct", ["--single-level"]),
+        ("photowct", ["--strength", 0.5]),
+        ("photowct", ["--level", 2]),
+        ("photowct", ["--smooth", "off"]),
+        ("photowct", ["--smooth", "guided"]),
+    ],
+    ids=str,
+)
+def test_methods_with_decoders_have_their_options(scene, photo, name, options):
+    assert changed(scene, photo, name, *options)
+
+
+def test_smoothing_of_photowct_is_its_own(scene, photo):
+    assert not changed(scene, photo, "photowct", "--smooth", "auto")
+    assert not changed(scene, photo, "photowct", "--smooth", "matting")
+
+
+@pytest.mark.parametrize("name", ["adain", "wct", "photowct"])
+def test_methods_with_decoders_take_masks(scene, photo, name):
+    masks = (
+        "--content-mask",
+        mask(scene / "cm.png", 41, 53, 1, 2),
+        "--style-mask",
+        mask(scene / "sm.png", 48, 36, 1, 2),
+    )
+    assert changed(scene, photo, name, *masks)
+
+
 def test_masks_and_the_report(scene, photo):
     content = mask(scene / "cm.png", 41, 53, 1, 2)
     style = mask(scene / "sm.png", 48, 36, 1, 2)
@@ -118,7 +160,22 @@ def test_smoothing_any_result(scene, photo, how):
             ["--method", "gatys", "--segment", "auto"],
             "does not apply to --method gatys, which knows no regions",
         ),
-        (["--method", "gatys", "--strength", 0.5], "--strength does not apply to --method gatys, but to wct2"),
+        (
+            ["--method", "gatys", "--strength", 0.5],
+            "--strength does not apply to --method gatys, but to adain, wct, photowct, wct2",
+        ),
+        (["--method", "gatys", "--matching", "wct"], "--matching does not apply to --method gatys, but to wct2"),
+        (["--method", "adain", "--strength", 2], "strength is 2"),
+        (["--method", "adain", "--strength", "sky=0.5", "--segment", "auto"], "it has none by region"),
+        (["--method", "adain", "--level", 3], "--level does not apply to --method adain, which takes --features"),
+        (["--method", "wct", "--level", 6], "level is 6; it must be between 1 and 5"),
+        (["--method", "photowct", "--single-level"], "does not apply to --method photowct, which takes --level"),
+        (
+            ["--method", "photowct", "--smooth", "wild"],
+            "smooth is 'wild'; it must be one of auto, matting, guided, off",
+        ),
+        (["--method", "wct", "--smooth", "auto"], "smooth is 'auto'; it must be one of off, matting, guided"),
+        (["--method", "wct", "--features", "vgg19"], "VGG-19's have no decoders: take --features embedded"),
         (["--method", "gatys", "--optimizer", "sgd"], "optimizer is 'sgd'; it must be one of lbfgs, adam"),
         (["--method", "gatys", "--steps", 0], "steps is 0; it must be at least 1"),
         (["--method", "gatys", "--features", "vgg16"], "features is 'vgg16'; it must be one of auto, vgg19, embedded"),

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from photostyle.labels import Decision
 
 _PANEL = "Other methods"
-_OWN = ("steps", "content_weight", "style_weight", "optimizer", "init", "style_loss", "seed")  # fields of options
+# Fields of options that have an option of the command line to themselves.
+_OWN = ("steps", "content_weight", "style_weight", "optimizer", "init", "style_loss", "level", "multilevel", "seed")
+_SHARED = ("strength", "smooth")  # likewise, where a method has them; WCT2 and the results of all have them too
 _MASKS = ("content_mask", "style_mask", "segment", "mask_refine", "mapping")
 _WCT2 = ("strength", "at", "matching", "unpool", "finish", "keep", "model", "render", "memory", "fit_size",
          "save_style")  # fmt: skip
@@ -33,7 +35,12 @@ MethodName = Annotated[
     str, typer.Option("--method", metavar="NAME", help=f"One of {', '.join(info.name for info in METHODS)}.")
 ]
 Smooth = Annotated[
-    str, typer.Option(metavar="off|matting|guided", help="Smooth the result along the photo's edges (PhotoWCT's step).")
+    str | None,
+    typer.Option(
+        metavar="off|matting|guided",
+        help="Smooth the result along the photo's edges (PhotoWCT's step).",
+        show_default="off; photowct: by size",
+    ),
 ]
 
 
@@ -47,6 +54,16 @@ StyleWeight = Annotated[float | None, _own("B", "Of the style in the loss.")]
 Optimizer = Annotated[str | None, _own("lbfgs|adam", "How the loss is brought down.")]
 Init = Annotated[str | None, _own("content|style|noise", "Image to start from.")]
 StyleLoss = Annotated[str | None, _own("gram|mmd-linear|mmd-poly|mmd-gauss|bn", "Distance of styles.")]
+Level = Annotated[int | None, _own("1…5", "Deepest layer, relu1_1 to relu5_1, whose features are changed.")]
+Multilevel = Annotated[
+    bool | None,
+    typer.Option(
+        "--multilevel/--single-level",
+        help="Go on from that layer to relu1_1, or change that one only.",
+        show_default="the method's own",
+        rich_help_panel=_PANEL,
+    ),
+]
 Seed = Annotated[int | None, _own("N", "Of what is drawn at random.")]
 Features = Annotated[
     str,
@@ -54,7 +71,7 @@ Features = Annotated[
 ]
 
 
-def wanted(context: typer.Context, method: str, smooth: str) -> MethodInfo | None:
+def wanted(context: typer.Context, method: str, smooth: str | None) -> MethodInfo | None:
     """The method, if it is one for `run`: another than WCT2, or a smoothed WCT2.
 
     Raises:
@@ -62,7 +79,7 @@ def wanted(context: typer.Context, method: str, smooth: str) -> MethodInfo | Non
     """
     info = find(method)
     given = [name for name in context.params if _given(context, name)]
-    own = _taken(info)
+    own, smoothed = _taken(info), smooth not in (None, "off")
     for name in given:
         option = _spelled(context, name)
         if name in (*_OWN, "features") and name not in own:
@@ -71,11 +88,12 @@ def wanted(context: typer.Context, method: str, smooth: str) -> MethodInfo | Non
         if name in _MASKS and not info.masks:
             others = ", ".join(other.name for other in METHODS if other.masks)
             raise ParameterError(f"{option} does not apply to --method {method}, which knows no regions; {others} do")
-        if name in _WCT2 and "model" not in info.needs:
-            raise ParameterError(f"{option} does not apply to --method {method}, but to wct2")
-        if name in _LATER and smooth != "off":
+        if name in _WCT2 and "model" not in info.needs and name not in _fields(info):
+            others = ", ".join(other.name for other in METHODS if "model" in other.needs or name in _fields(other))
+            raise ParameterError(f"{option} does not apply to --method {method}, but to {others}")
+        if name in _LATER and smoothed:
             raise ParameterError(f"{option} cannot be combined with --smooth: leave one of them out")
-    return info if method != "wct2" or smooth != "off" else None
+    return info if method != "wct2" or smoothed else None
 
 
 def segmentation(context: typer.Context, info: MethodInfo, segment: str) -> str:
@@ -83,9 +101,23 @@ def segmentation(context: typer.Context, info: MethodInfo, segment: str) -> str:
     return segment if info.segmented or _given(context, "segment") else "off"
 
 
-def options_of(info: MethodInfo, values: Mapping[str, Any]) -> Any:
-    """The method's options from what was given on the command line; what was not keeps the method's default."""
-    chosen = {name: values[name] for name in _taken(info) if name != "features" and values.get(name) is not None}
+def options_of(context: typer.Context, info: MethodInfo, strength: float | None) -> Any:
+    """The method's options from what was given on the command line; what was not keeps the method's default.
+
+    Args:
+        context: of the command.
+        info: the method.
+        strength: what ``--strength`` says of the whole photo.
+
+    Raises:
+        ParameterError: a value is out of range, or the strength is one by region.
+    """
+    values: dict[str, Any] = {**context.params, "strength": strength}
+    names = [name for name in _taken(info) if name != "features"]
+    names += [name for name in _SHARED if name in _fields(info)]
+    chosen = {name: values[name] for name in names if _given(context, name)}
+    if "strength" in chosen and "=" in context.params["strength"]:
+        raise ParameterError(f"--strength is one number for --method {info.name}: it has none by region")
     return info.options(**chosen)
 
 
@@ -99,7 +131,7 @@ def run(
     features: str,
     model: str,
     unpool: Any,
-    smooth: Any,
+    smooth: str | None,
     masks: tuple[Path | None, Path | None],
     segment: str,
     mask_refine: bool,
@@ -117,30 +149,25 @@ def run(
     from photostyle.device import resolve
     from photostyle.io import check_output, ensure_folder, output_paths
     from photostyle.jobs.loading import load
-    from photostyle.jobs.methods import MethodRun, check_smooth, find_features, method_file
+    from photostyle.jobs.methods import MethodRun, check_smooth, find_networks, method_file
     from photostyle.jobs.photo import each
     from photostyle.jobs.regions import Reference, RegionSettings
     from photostyle.jobs.segment import find_segmentation
-    from photostyle.weights import load_model
 
-    check_smooth(smooth)
+    after = check_smooth("off" if smooth is None or "smooth" in _fields(info) else smooth)
     outputs = output_paths(contents, out, keep=[path for path in (styles[0][1], *masks) if path])
     if report:
         check_output(report, overwrite=overwrite, extensions=(".json",))
     where = resolve(device)
     style = Reference(load(styles[0][1], size))
-    networks: dict[str, Any] = {}
-    if "features" in info.needs:
-        networks["features"], what = find_features(features, where)
-        if not quiet:
-            console.say(f"{info.name} looks through {what}")
-    if "model" in info.needs:
-        networks["model"] = load_model(model, unpool=unpool, device=where)
+    networks, through = find_networks(info, where, features=features, model=model, unpool=unpool)
+    if through and not quiet:
+        console.say(f"{info.name} looks through {through}")
     settings = None
     if info.masks:
         found = None if all(masks) else find_segmentation(segment, networks.get("model"), where)
         settings = RegionSettings(found, mask_refine, mapping)
-    job = MethodRun(info, info.create(options, **networks), where, networks.get("features"), smooth)
+    job = MethodRun(info, info.create(options, **networks), where, networks.get("features"), after)
     if outputs[0] != out:
         ensure_folder(out)
     decisions: dict[Path, Sequence[Decision]] = {}
@@ -206,8 +233,12 @@ def _taken(info: MethodInfo) -> list[str]:
     """Those of the methods' options that this one has."""
     if "model" in info.needs:
         return []
-    known = {field.name for field in fields(info.options)}
-    return [name for name in _OWN if name in known] + (["features"] if "features" in info.needs else [])
+    return [name for name in _OWN if name in _fields(info)] + (["features"] if "features" in info.needs else [])
+
+
+def _fields(info: MethodInfo) -> set[str]:
+    """Of the method's options; WCT2's are the command's own."""
+    return set() if "model" in info.needs else {field.name for field in fields(info.options)}
 
 
 def _given(context: typer.Context, name: str) -> bool:

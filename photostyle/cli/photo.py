@@ -108,8 +108,10 @@ def photo(
     optimizer: methods.Optimizer = None,
     init: methods.Init = None,
     style_loss: methods.StyleLoss = None,
+    level: methods.Level = None,
+    multilevel: methods.Multilevel = None,
     seed: methods.Seed = None,
-    smooth: methods.Smooth = "off",
+    smooth: methods.Smooth = None,
     report: ReportFile = None,
     preset: JobPreset = None,
     overwrite: Overwrite = False,
@@ -135,7 +137,7 @@ def photo(
     other = methods.wanted(context, method, smooth)
     if other:
         return methods.run(
-            other, options if method == "wct2" else methods.options_of(other, context.params), contents, styles, out,
+            other, options if method == "wct2" else methods.options_of(context, other, common), contents, styles, out,
             features=features, model=model, unpool=unpool.value if unpool else None, smooth=smooth,
             masks=(content_mask, style_mask), segment=methods.segmentation(context, other, segment),
             mask_refine=mask_refine.value == "on", mapping=pairs, device=device.value, size=size, bits=depth,

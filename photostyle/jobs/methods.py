@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import Tensor
@@ -19,9 +19,11 @@ from photostyle.memory import free_memory
 from photostyle.methods import MethodInfo, smoothing
 from photostyle.methods.base import Method, Progress, ShouldStop
 from photostyle.methods.masks import restrict
+from photostyle.networks import Unpool
 from photostyle.options import FitOptions
 from photostyle.regions import Regions
-from photostyle.weights import load_features
+from photostyle.weights import load_decoders, load_features, load_model
+from photostyle.weights.registry import EMBEDDED_NAME
 from photostyle.weights.vgg19 import read_vgg19, vgg19_file
 
 FeaturesName = Literal["auto", "vgg19", "embedded"]
@@ -49,6 +51,44 @@ def find_features(name: str, device: torch.device) -> tuple[FeatureEncoder, str]
     found = load_features(device=device)
     fetch = "; photostyle weights fetch vgg19 gets VGG-19 itself" if name == "auto" else ""
     return found, f"the embedded student of VGG-19{fetch}"
+
+
+def find_networks(
+    info: MethodInfo,
+    device: torch.device,
+    *,
+    features: str = "auto",
+    model: str = EMBEDDED_NAME,
+    unpool: Unpool | None = None,
+) -> tuple[dict[str, Any], str]:
+    """What a method needs, as `MethodInfo.create` takes it, and what it looks through, in half a line.
+
+    Args:
+        info: the method.
+        device: where to put its networks.
+        features: as of `find_features`. Decoders are those of the embedded encoder, so that methods with decoders look
+            through no other.
+        model: of WCT2 (`photostyle.weights.load_model`).
+        unpool: likewise.
+
+    Raises:
+        ParameterError: the method cannot look through these features.
+        WeightsError: a file is missing or damaged.
+    """
+    networks: dict[str, Any] = {}
+    what = ""
+    if "decoders" in info.needs:
+        if features == "vgg19":
+            raise ParameterError(
+                f"{info.name} decodes features, and VGG-19's have no decoders: take --features embedded"
+            )
+        networks["decoders"] = load_decoders(device=device)
+    if "features" in info.needs:
+        wanted = "embedded" if features == "auto" and "decoders" in info.needs else features
+        networks["features"], what = find_features(wanted, device)
+    if "model" in info.needs:
+        networks["model"] = load_model(model, unpool=unpool, device=device)
+    return networks, what
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,10 +174,12 @@ def regions_of(
     return (ours, planned.styles[0]) if ours.weights else (None, None)
 
 
-def check_smooth(how: str) -> None:
-    """Raise ParameterError unless there is such a way of smoothing."""
-    if how not in get_args(SmoothName):
-        raise ParameterError(f"smooth is {how!r}; it must be one of {', '.join(get_args(SmoothName))}")
+def check_smooth(how: str) -> SmoothName:
+    """`how` itself. Raises ParameterError unless there is such a way of smoothing."""
+    for name in get_args(SmoothName):
+        if how == name:
+            return cast("SmoothName", how)
+    raise ParameterError(f"smooth is {how!r}; it must be one of {', '.join(get_args(SmoothName))}")
 
 
 def smoothed(result: Tensor, content: Tensor, how: SmoothName) -> Tensor:
