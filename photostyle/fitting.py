@@ -12,8 +12,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from photostyle import measuring
-from photostyle.measuring import Images, Job, Measured, RegionMaps
+from photostyle import fit_job, measuring
+from photostyle.fit_job import Images, Job, RegionMaps
+from photostyle.measuring import Measured
 from photostyle.networks import WCT2
 from photostyle.options import FitOptions
 from photostyle.regions import Regions
@@ -78,7 +79,7 @@ def measure_target(
         names: what the styles are called, for people.
         options: how they shall be fitted.
     """
-    job = measuring.target_job(model, style, style_regions, style_weights, options)
+    job = fit_job.target_job(model, style, style_regions, style_weights, options)
     measured = measuring.style_moments(job, lambda image, regions: _style_pass(model, image, regions, job))
     return measuring.target(model, job, names, measured)
 
@@ -137,7 +138,7 @@ def _fit(
     image: bool = True,
 ) -> tuple[Transfer, list[Tensor]]:
     """The transfer and, if `image`, what the contents become; without, the walk ends at the last site."""
-    job = measuring.job(model, content, style, content_regions, style_regions, style_weights, options, sources)
+    job = fit_job.job(model, content, style, content_regions, style_regions, style_weights, options, sources)
     prepared_c = [pad(as_batch(image), regions) for image, regions in job.contents]
     styles = measuring.style_moments(job, lambda image, regions: _style_pass(model, image, regions, job))
     maps: dict[str, dict[str, SiteMap]] = {}

@@ -19,8 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from photostyle.errors import ParameterError
-from photostyle.guided import affine_windows, box_mean
-from photostyle.measuring import shaped
+from photostyle.fit_job import shaped
+from photostyle.guided import affine_windows, box_mean, enlarged_rows
 from photostyle.networks import MIN_SIDE
 from photostyle.regions import Regions
 from photostyle.transfer import Transfer
@@ -49,13 +49,10 @@ class ColourGrid:
             update: called with the rows done and in all.
         """
         height, width = image.shape[-2:]
-        rows = max(1, _STRIP // width)
+        rows, cells = max(1, _STRIP // width), self.coefficients.to(image.device)
         for top in range(0, height, rows):
             part = image[..., top : top + rows, :]
-            cells = self._rows(top, part.shape[-2], height).to(image.device)
-            # Rows are at their place already; along them, linear interpolation is twice as fast as bilinear.
-            wide = F.interpolate(cells.flatten(1, 2), width, mode="linear", align_corners=False)
-            wide = wide.reshape(*cells.shape[:-1], width)
+            wide = enlarged_rows(cells, top, part.shape[-2], (height, width))
             colours = part.clone(memory_format=torch.contiguous_format)
             for channel in range(3):
                 mapped = wide[:, 9 + channel]
@@ -65,18 +62,6 @@ class ColourGrid:
             if update:
                 update(min(top + rows, height), height)
         return image
-
-    def _rows(self, top: int, count: int, height: int) -> Tensor:
-        """Coefficients at the centres of `count` full-size rows from `top`, at the grid's own width."""
-        h = self.coefficients.shape[-2]
-        centre = (torch.arange(top, top + count, dtype=torch.float64) + 0.5) * (h / height) - 0.5
-        centre = centre.clamp(0, h - 1)
-        above = centre.floor().long().clamp_max(max(h - 2, 0))
-        below = (above + 1).clamp_max(h - 1)
-        share = (centre - above).to(self.coefficients)[:, None]
-        device = self.coefficients.device
-        first, second = (self.coefficients.index_select(-2, i.to(device)) for i in (above, below))
-        return torch.lerp(first, second, share.to(device))
 
 
 def fit_grid(photo: Tensor, styled: Tensor, radius: int = RADIUS, epsilon: float = EPSILON) -> ColourGrid:

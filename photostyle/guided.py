@@ -91,6 +91,30 @@ def box_mean(x: Tensor, radius: int) -> Tensor:
     return x
 
 
+def enlarged_rows(stack: Tensor, top: int, count: int, size: tuple[int, int]) -> Tensor:
+    """Some rows of an enlargement, without the others: coefficients fitted small, wanted strip by strip.
+
+    Args:
+        stack: (…, h, w).
+        top: first row wanted.
+        count: how many.
+        size: (H, W) of the whole enlargement, bilinear between pixel centres.
+
+    Returns:
+        (…, count, W).
+    """
+    height, width = stack.shape[-2:]
+    centre = (torch.arange(top, top + count, dtype=torch.float64) + 0.5) * (height / size[0]) - 0.5
+    centre = centre.clamp(0, height - 1)
+    above = centre.floor().long().clamp_max(max(height - 2, 0))
+    below = (above + 1).clamp_max(height - 1)
+    share = (centre - above).to(stack)[:, None]
+    first, second = (stack.index_select(-2, i.to(stack.device)) for i in (above, below))
+    # Rows are at their place then; along them, linear interpolation is twice as fast as bilinear.
+    rows = torch.lerp(first, second, share).reshape(1, -1, width)
+    return F.interpolate(rows, size[1], mode="linear", align_corners=False).reshape(*stack.shape[:-2], count, size[1])
+
+
 def _box_sum(x: Tensor, radius: int, dim: int) -> Tensor:
     """Sums of 2r + 1 neighbours along one axis, zeros outside, out of sums of 1, 2, 4, 8 … neighbours.
 

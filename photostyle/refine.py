@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from photostyle.errors import MaskError
-from photostyle.guided import box_mean, solve_windows
+from photostyle.guided import box_mean, enlarged_rows, solve_windows
 from photostyle.regions import UNSURE, Regions
 
 WORKING_SIDE = 256  # long side at which windows are fitted
@@ -141,7 +141,7 @@ def _apply_windows(slope: Tensor, intercept: Tensor, image: Tensor) -> Tensor:
     rows = max(1, _STRIP // (len(coefficients) * width))
     for top in range(0, height, rows):
         strip = image[:, top : top + rows]
-        here = _enlarged_rows(coefficients, top, strip.shape[1], height, width).reshape(len(slope), 4, -1, width)
+        here = enlarged_rows(coefficients, top, strip.shape[1], (height, width)).reshape(len(slope), 4, -1, width)
         part = _cut((here[:, :3] * strip).sum(1) + here[:, 3]) ** CONTRAST
         result[:, top : top + rows] = part / part.sum(0)
     return result
@@ -151,15 +151,3 @@ def _cut(fitted: Tensor) -> Tensor:
     # The fitted weights of a pixel sum to one already; without the negative ones at least 1/K is left.
     positive = fitted.clamp(0, 1)
     return positive / positive.sum(0)
-
-
-def _enlarged_rows(stack: Tensor, top: int, count: int, height: int, width: int) -> Tensor:
-    """Rows `top` … of (C, h, w) enlarged bilinearly to (H, W), without making the others."""
-    source = stack.shape[-2]
-    centre = ((torch.arange(top, top + count, device=stack.device) + 0.5) * (source / height) - 0.5).clamp(
-        0, source - 1
-    )
-    above = centre.floor().long()
-    below = (above + 1).clamp_max(source - 1)
-    strip = torch.lerp(stack[:, above], stack[:, below], (centre - above).to(stack)[:, None])
-    return F.interpolate(strip[None], size=(count, width), mode="bilinear", align_corners=False)[0]

@@ -1,107 +1,34 @@
 """Large images in tiles, exactly: what comes out equals the whole image at once, up to float rounding.
 
-A tile's *core* lies on the grid of the poolings (multiples of 8); around it the network is given a *halo* of the real
-image, so that reflection, the padding of every convolution, matters at the image's true borders only.
-Counted inwards from the output, the decoder's 3×3 convolutions widen the input that a core depends on by 2 pixels at
-full resolution, 2 at half, 4 at a quarter and 1 at an eighth; the encoder's by 1, 4, 2 and 2 on the way back. With
-every pooling rounding up to whole blocks these are 62 pixels, so 64 is the least multiple of 8 that suffices. The
-finish reads on beyond that (`photostyle.finish.REACH`).
-
-`apply` needs one pass, as a `Transfer` measures nothing. `fit` needs one pass a site, because what lies behind a site
-depends on its map: a pass walks every tile up to the site, measures the core there, and pools the moments of all tiles.
+Tiles overlap by what the network can reach (`photostyle.tile_plan`). `apply` needs one pass, as a `Transfer` measures
+nothing. `fit` needs one pass a site, because what lies behind a site depends on its map: a pass walks every tile up to
+the site, measures the core there, and pools the moments of all tiles.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from photostyle import measuring
+from photostyle import fit_job, measuring
 from photostyle.errors import ParameterError
-from photostyle.finish import REACH
-from photostyle.measuring import Images, Job, Measured, RegionMaps
-from photostyle.networks import MULTIPLE, WCT2, ModelConfig
+from photostyle.fit_job import Images, Job, RegionMaps, shaped
+from photostyle.measuring import Measured
+from photostyle.networks import MULTIPLE, WCT2
 from photostyle.options import FitOptions
 from photostyle.regions import Regions
 from photostyle.sources import Sources
 from photostyle.targets import SiteMoments, Target
+from photostyle.tile_plan import NETWORK_HALO, SMALLEST, Slices, tiles
 from photostyle.transfer import SiteMap, Transfer, as_batch, as_regions, map_features, pad, site_groups, walk
 
 logger = logging.getLogger(__name__)
 
-NETWORK_HALO = 64  # pixels
-HALO = NETWORK_HALO + math.ceil(REACH / MULTIPLE) * MULTIPLE
-SMALLEST, LARGEST = 64, 1536  # sides of a core: below, all is halo; above, nothing gets much faster
 _Result = TypeVar("_Result")
-_Slices = tuple[slice, slice]
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One tile of an image.
-
-    Attributes:
-        core: rows and columns of the image that the tile answers for.
-        crop: the same with the halo, cut off at the image's borders.
-    """
-
-    core: _Slices
-    crop: _Slices
-
-    @property
-    def inside(self) -> _Slices:
-        """Rows and columns of the core within the crop."""
-        rows, columns = (slice(a.start - b.start, a.stop - b.start) for a, b in zip(self.core, self.crop, strict=True))
-        return rows, columns
-
-
-def tiles(size: tuple[int, int], side: int, halo: int = HALO) -> list[Tile]:
-    """Tiles that cover an image of `size` (H, W), their cores at most `side` (a multiple of 8) and of like size."""
-    rows, columns = (_spans(length, side, halo) for length in size)
-    return [Tile((high[0], wide[0]), (high[1], wide[1])) for high in rows for wide in columns]
-
-
-def _spans(length: int, side: int, halo: int) -> list[tuple[slice, slice]]:
-    step = math.ceil(length / math.ceil(length / side) / MULTIPLE) * MULTIPLE
-    starts = range(0, length, step)
-    return [(slice(a, min(a + step, length)), slice(max(a - halo, 0), min(a + step + halo, length))) for a in starts]
-
-
-def bytes_per_pixel(config: ModelConfig) -> int:
-    """Peak memory of a walk through the network, in bytes a pixel; weights and the images do not count.
-
-    The full-resolution features at the last unpooling decide it: five times (``cat5``) or once (``sum``) the width of
-    block 1, several times over because reflection padding copies them. Fitted to measured peaks (docs/photos.md) and
-    rounded up by a tenth.
-    """
-    return 300 + config.widths[0] * (88 if config.unpool == "cat5" else 28)
-
-
-def fits(config: ModelConfig, pixels: int, budget: int) -> bool:
-    """Whether an image of so many pixels can and should be done as one tile."""
-    return pixels <= (LARGEST + 2 * HALO) ** 2 and pixels * bytes_per_pixel(config) <= budget
-
-
-def tile_side(config: ModelConfig, budget: int) -> int:
-    """Side of the largest tile core, a multiple of 8 from `SMALLEST` to `LARGEST`, that `budget` bytes allow.
-
-    Raises:
-        ParameterError: the smallest tile needs more than the budget.
-    """
-    side = int(math.sqrt(max(budget, 0) / bytes_per_pixel(config))) - 2 * HALO
-    if side < SMALLEST:
-        need = bytes_per_pixel(config) * (SMALLEST + 2 * HALO) ** 2
-        raise ParameterError(
-            f"a memory budget of {max(budget, 0) / 2**20:.0f} MiB is too small: beside the photo itself, the model "
-            f"{config.name!r} needs {math.ceil(need / 2**20)} MiB; allow more, or take a smaller model"
-        )
-    return min(side, LARGEST) // MULTIPLE * MULTIPLE
 
 
 @torch.no_grad()
@@ -135,7 +62,7 @@ def apply(
         ImageSizeError, MaskError, NumericalError, ParameterError: as `Transfer.apply`; or `tile` is no multiple of 8.
         torch.OutOfMemoryError: even the smallest tile does not fit.
     """
-    batch = measuring.shaped(image)
+    batch = shaped(image)
     resolved = as_regions(regions, batch)
     device = next(transfer.model.parameters()).device
 
@@ -170,7 +97,7 @@ def fit(
 
     Arguments and errors are those of `photostyle.fitting.fit` and, for `tile`, of `apply`. Images may be on any device.
     """
-    job = measuring.job(model, content, style, content_regions, style_regions, style_weights, options, sources)
+    job = fit_job.job(model, content, style, content_regions, style_regions, style_weights, options, sources)
 
     def build(side: int) -> Transfer:
         groups = site_groups(job.options.at)
@@ -198,7 +125,7 @@ def measure_target(
     tile: int,
 ) -> Target:
     """`photostyle.fitting.measure_target` in bounded memory, equal to it up to rounding."""
-    job = measuring.target_job(model, style, style_regions, style_weights, options)
+    job = fit_job.target_job(model, style, style_regions, style_weights, options)
     sites = [name for group in site_groups(job.options.at) for name in group]
 
     def build(side: int) -> Sequence[SiteMoments]:
@@ -241,7 +168,7 @@ def _measure(
     return {name: measuring.pool(parts) for name, parts in found.items()}
 
 
-def _cut(regions: Regions | None, slices: _Slices) -> Regions | None:
+def _cut(regions: Regions | None, slices: Slices) -> Regions | None:
     if regions is None:
         return None
     return Regions({name: weight[slices] for name, weight in regions.weights.items()}, regions.hard)

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photostyle.errors import ParameterError
-from photostyle.guided import affine_windows, box_mean, guided_filter
+from photostyle.guided import affine_windows, box_mean, enlarged_rows, guided_filter
 from tests.util import picture
 
 
@@ -111,3 +112,14 @@ def test_an_edge_of_the_photo_stays_and_others_go():
 def test_bad_arguments(guide, target, radius, epsilon):
     with pytest.raises(ParameterError):
         guided_filter(torch.zeros(guide), torch.zeros(target), radius, epsilon)
+
+
+@pytest.mark.parametrize("size", [(11, 14), (40, 57), (7, 9), (5, 4)])
+def test_rows_of_an_enlargement_without_the_others(size):
+    stack = torch.rand(2, 3, 7, 9)
+    whole = F.interpolate(stack, size, mode="bilinear", align_corners=False)
+    for top, count in ((0, 1), (1, 3), (size[0] - 2, 2), (0, size[0])):
+        rows = enlarged_rows(stack, top, count, size)
+        torch.testing.assert_close(rows, whole[..., top : top + count, :], atol=1e-6, rtol=0)
+    one = stack[:, :, :1]  # a grid of one row
+    torch.testing.assert_close(enlarged_rows(one, 2, 2, size), enlarged_rows(one, 0, 2, size))

@@ -160,7 +160,7 @@ def test_photos_of_a_shared_look_are_reduced_and_bad_ones_left_out(shoot, option
 
     def spy(model, images, styles, rendering, **names):
         shapes.extend(tuple(image.shape[-2:]) for image in images)
-        from photostyle.jobs.rendering import fit
+        from photostyle.jobs.fitting import fit
 
         return fit(model, images, styles, rendering, **names)
 

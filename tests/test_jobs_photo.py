@@ -135,7 +135,7 @@ def test_smaller_results(scene):
 
 def test_outputs_are_checked_before_the_work(scene, monkeypatch):
     transfer = stylize(scene)
-    monkeypatch.setattr("photostyle.jobs.rendering.fitting.fit_and_apply", None)
+    monkeypatch.setattr("photostyle.fitting.fit_and_apply", None)
     monkeypatch.setattr("photostyle.jobs.photo.read_photo", None)
     for output in ("o.png", "o.gif", "absent/o.png", "."):
         with pytest.raises(OutputError):
@@ -181,7 +181,7 @@ def raising(error):
 def test_running_out_of_memory(scene, monkeypatch, error):
     transfer = stylize(scene)
     before = contents(scene)
-    monkeypatch.setattr("photostyle.jobs.rendering.fitting.fit_and_apply", raising(error))
+    monkeypatch.setattr("photostyle.fitting.fit_and_apply", raising(error))
     monkeypatch.setattr("photostyle.transfer.run", raising(error))
     expected = r"c\.png: not enough memory for 59x41 pixels; try --size \d+$"
     with pytest.raises(MemoryLimitError, match=expected) as fitting:
@@ -201,7 +201,7 @@ def test_running_out_of_memory_when_a_photo_becomes_a_tensor(scene, monkeypatch,
 
 @pytest.mark.parametrize("error", [RuntimeError("mat1 and mat2 shapes cannot be multiplied"), KeyError("bug")])
 def test_other_errors_pass_unchanged(scene, monkeypatch, error):
-    monkeypatch.setattr("photostyle.jobs.rendering.fitting.fit_and_apply", raising(error))
+    monkeypatch.setattr("photostyle.fitting.fit_and_apply", raising(error))
     with pytest.raises(type(error)) as found:
         stylize(scene)
     assert found.value is error
@@ -210,7 +210,7 @@ def test_other_errors_pass_unchanged(scene, monkeypatch, error):
 
 @pytest.mark.parametrize("kind", [NumericalError, MaskError])
 def test_errors_of_the_core_get_the_photo_s_name(scene, monkeypatch, kind):
-    monkeypatch.setattr("photostyle.jobs.rendering.fitting.fit_and_apply", raising(kind("no good")))
+    monkeypatch.setattr("photostyle.fitting.fit_and_apply", raising(kind("no good")))
     with pytest.raises(kind, match=r"c\.png: no good$"):
         stylize(scene)
 

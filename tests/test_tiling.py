@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from photostyle import fitting, tiling
 from photostyle.errors import ImageSizeError, MaskError, NumericalError, ParameterError
 from photostyle.finish import REACH
-from photostyle.networks import ModelConfig
 from photostyle.options import FitOptions
 from photostyle.regions import Regions
+from photostyle.tile_plan import HALO, NETWORK_HALO
 from photostyle.transfer import Transfer
 from tests.util import halves, picture, tiny_model
 
@@ -38,20 +38,6 @@ def fitted(unpool="cat5", kind="none", at=("encoder",), tile=None, size=(75, 203
     if tile is None:
         return fitting.fit(model, content, style, options=options, **names)
     return tiling.fit(model, content, style, options=options, tile=tile, **names)
-
-
-@settings(deadline=None, max_examples=200)
-@given(st.integers(16, 3000), st.integers(16, 3000), st.integers(8, 300).map(lambda n: n * 8))
-def test_cores_cover_every_pixel_once(height, width, side):
-    covered = torch.zeros(height, width, dtype=torch.uint8)
-    for tile in tiling.tiles((height, width), side):
-        covered[tile.core] += 1
-        assert [s.start % 8 for s in tile.core] == [0, 0]
-        assert max(s.stop - s.start for s in tile.core) <= side
-        crop = torch.empty(height, width)[tile.crop]
-        core = torch.empty(height, width)[tile.core]
-        assert crop[tile.inside].shape == core.shape
-    assert (covered == 1).all()
 
 
 @settings(deadline=None, max_examples=8)
@@ -83,8 +69,8 @@ def test_the_halo_is_as_wide_as_needed_and_no_wider(unpool):
         columns = torch.nonzero((transfer.apply(changed) != reference).any(0).any(0))[:, 0]
         # A core that starts at the block of the first changed column still needs this one.
         reach.append(max(column - int(columns.min()) // 8 * 8 - 7, int(columns.max()) // 8 * 8 - column))
-    assert tiling.NETWORK_HALO - 8 < max(reach) <= tiling.NETWORK_HALO
-    assert tiling.HALO - tiling.NETWORK_HALO in range(REACH, REACH + 8)
+    assert NETWORK_HALO - 8 < max(reach) <= NETWORK_HALO
+    assert HALO - NETWORK_HALO in range(REACH, REACH + 8)
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.4])
@@ -169,7 +155,7 @@ def test_a_full_gpu_gets_smaller_tiles_and_a_warning(monkeypatch, caplog):
     expected = transfer.apply(image)
     model, style = transfer.model, picture(80, 80, 7)
     maps = fitting.fit(model, image, style)
-    tried = out_of_memory_above((136 + tiling.HALO) * (152 + tiling.HALO), monkeypatch)
+    tried = out_of_memory_above((136 + HALO) * (152 + HALO), monkeypatch)
     torch.testing.assert_close(tiling.apply(transfer, image, tile=512), expected, atol=1e-5, rtol=0)
     assert max(tried) == 260 * 300
     assert [r.levelno for r in caplog.records] == [logging.WARNING]
@@ -209,19 +195,3 @@ def test_unusable_input(image, regions, error):
 def test_tiles_lie_on_the_grid(tile):
     with pytest.raises(ParameterError, match="multiple of 8"):
         tiling.apply(fitted(size=(64, 64)), picture(64, 64), tile=tile)
-
-
-def test_the_tile_follows_the_budget():
-    small, large = ModelConfig("small", (12, 24, 40, 64)), ModelConfig()
-    assert tiling.tile_side(small, 2**40) == tiling.LARGEST
-    for config in (small, large):
-        for budget in (1 << 30, 3 << 30):
-            side = tiling.tile_side(config, budget)
-            assert side % 8 == 0
-            assert tiling.bytes_per_pixel(config) * (side + 2 * tiling.HALO) ** 2 <= budget
-            if side < tiling.LARGEST:
-                assert tiling.bytes_per_pixel(config) * (side + 8 + 2 * tiling.HALO) ** 2 > budget
-    with pytest.raises(ParameterError, match=r"small.*needs \d+ MiB"):
-        tiling.tile_side(small, 10 << 20)
-    with pytest.raises(ParameterError, match="0 MiB"):
-        tiling.tile_side(small, -5)

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from photostyle.errors import MaskError
 from photostyle.io import read_mask
+from photostyle.jobs.fitting import fit_and_render
 from photostyle.jobs.loading import Loaded, explained
 from photostyle.jobs.regions import RegionSettings, masked, segmented
-from photostyle.jobs.rendering import Rendering, fit_and_render, render
+from photostyle.jobs.rendering import Rendering, render
 from photostyle.labels import Decision, adapt, match
 from photostyle.options import FitOptions
 from photostyle.regions import WHOLE, Regions

@@ -11,9 +11,9 @@ from typing import Any
 from photostyle.errors import ImageReadError, ParameterError, PhotostyleError
 from photostyle.io import atomic_write
 from photostyle.jobs.batch_work import BatchOptions, Tools, prepare
+from photostyle.jobs.fitting import fit
 from photostyle.jobs.loading import Loaded, explained, load
 from photostyle.jobs.regions import segmented
-from photostyle.jobs.rendering import fit
 from photostyle.jobs.video_looks import side_by_side
 from photostyle.labels import check_named, match
 from photostyle.presets import save_transfer

@@ -91,19 +91,23 @@ def pixels_of(image: Tensor) -> npt.NDArray[np.float32]:
 @contextmanager
 def explained(photo: Photo, source: Path | None = None) -> Iterator[None]:
     """Errors of the core, which knows no files, with the file's name; running out of memory, whoever reports it."""
+    height, width = photo.size
+    smaller = min(4000, max(height, width) // 2)
+    with memory_explained(f"{photo.path}: not enough memory for {width}x{height} pixels; try --size {smaller}"):
+        try:
+            yield
+        except (MaskError, NumericalError) as error:
+            raise type(error)(f"{source or photo.path}: {error}") from error
+
+
+@contextmanager
+def memory_explained(message: str) -> Iterator[None]:
+    """Running out of memory, whoever reports it, as a MemoryLimitError with this message."""
     try:
         yield
-    except (MaskError, NumericalError) as error:
-        raise type(error)(f"{source or photo.path}: {error}") from error
     except (MemoryError, torch.OutOfMemoryError) as error:
-        raise _too_large(photo) from error
+        raise MemoryLimitError(message) from error
     except RuntimeError as error:
         if "alloc" not in str(error).lower():  # torch's CPU allocator and CUDA's libraries have no class for this
             raise
-        raise _too_large(photo) from error
-
-
-def _too_large(photo: Photo) -> MemoryLimitError:
-    height, width = photo.size
-    smaller = min(4000, max(height, width) // 2)
-    return MemoryLimitError(f"{photo.path}: not enough memory for {width}x{height} pixels; try --size {smaller}")
+        raise MemoryLimitError(message) from error

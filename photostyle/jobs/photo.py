@@ -12,9 +12,10 @@ from torch import Tensor
 from photostyle.errors import PhotostyleError
 from photostyle.io import Photo, check_encodable, check_output, read_photo, write_photo
 from photostyle.jobs.applying import Application, Decided, applied
+from photostyle.jobs.fitting import fit_and_render
 from photostyle.jobs.loading import Loaded, explained, load, pixels_of, tensor
 from photostyle.jobs.regions import Reference, RegionSettings, plan
-from photostyle.jobs.rendering import Rendering, fit_and_render
+from photostyle.jobs.rendering import Rendering
 from photostyle.networks import WCT2
 from photostyle.options import FitOptions
 from photostyle.targets import Target

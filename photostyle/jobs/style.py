@@ -13,9 +13,10 @@ from torch import Tensor
 
 from photostyle.errors import ParameterError, TransferMismatchError, WeightsError
 from photostyle.io.swatches import Colour
+from photostyle.jobs.fitting import fit, measure_target
 from photostyle.jobs.loading import explained, load
 from photostyle.jobs.regions import Reference, RegionSettings, Segmentation, prepare
-from photostyle.jobs.rendering import Rendering, fit, measure_target, render
+from photostyle.jobs.rendering import Rendering, render
 from photostyle.labels import sizeable
 from photostyle.mixing import mix_targets, mix_transfers
 from photostyle.networks import WCT2

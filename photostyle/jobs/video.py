@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from photostyle.errors import MaskError, MemoryLimitError, NumericalError, ParameterError, VideoReadError
+from photostyle.errors import MaskError, NumericalError, ParameterError, VideoReadError
 from photostyle.io import read_mask
 from photostyle.io.files import check_output
 from photostyle.io.opening import describe
@@ -25,9 +25,10 @@ from photostyle.io.video import Frame, VideoReader
 from photostyle.io.video_codecs import VIDEO_EXTENSIONS, Encoding, encoding_for
 from photostyle.io.video_info import VideoInfo, check_sdr
 from photostyle.io.video_join import join
-from photostyle.jobs.loading import load
+from photostyle.jobs.loading import load, memory_explained
 from photostyle.jobs.regions import masked
 from photostyle.jobs.video_grade import Grader
+from photostyle.jobs.video_look_files import save_look
 from photostyle.jobs.video_looks import (
     Fitted,
     Given,
@@ -37,7 +38,6 @@ from photostyle.jobs.video_looks import (
     key_size,
     reduced,
     reduced_regions,
-    save_look,
 )
 from photostyle.jobs.video_options import PREVIEW_SIDE, VideoOptions
 from photostyle.jobs.video_pipeline import ahead
@@ -272,21 +272,12 @@ def _tensor_hash(tensor: torch.Tensor) -> str:
 @contextmanager
 def _explained(clip: Path, info: VideoInfo) -> Iterator[None]:
     """Errors of the core, which knows no files, with the clip's name; running out of memory, whoever reports it."""
-    try:
-        yield
-    except NumericalError as error:
-        raise NumericalError(f"{clip}: {error}") from error
-    except MaskError as error:
-        raise MaskError(str(error) if ": " in str(error) else f"{clip}: {error}") from error
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise _too_large(clip, info) from error
-    except RuntimeError as error:
-        if "alloc" not in str(error).lower():  # torch's CPU allocator and CUDA's libraries have no class for this
-            raise
-        raise _too_large(clip, info) from error
-    except OSError as error:
-        raise VideoReadError(f"{clip}: cannot be read ({describe(error)})") from error
-
-
-def _too_large(clip: Path, info: VideoInfo) -> MemoryLimitError:
-    return MemoryLimitError(f"{clip}: not enough memory for {info.width}x{info.height} pixels; try --preview")
+    with memory_explained(f"{clip}: not enough memory for {info.width}x{info.height} pixels; try --preview"):
+        try:
+            yield
+        except NumericalError as error:
+            raise NumericalError(f"{clip}: {error}") from error
+        except MaskError as error:
+            raise MaskError(str(error) if ": " in str(error) else f"{clip}: {error}") from error
+        except OSError as error:
+            raise VideoReadError(f"{clip}: cannot be read ({describe(error)})") from error

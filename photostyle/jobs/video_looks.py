@@ -1,7 +1,4 @@
-"""What a shot is given: one fitted transfer, windows to interpolate between, or nothing where every frame is fitted.
-
-Looks go through the disk before they are used, so that a run and its continuation apply the same numbers.
-"""
+"""What a shot is given: one fitted transfer, windows to interpolate between, or nothing where every frame is fitted."""
 
 from __future__ import annotations
 
@@ -10,26 +7,19 @@ import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
 from typing import Protocol
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor
 
-from photostyle.errors import TransferMismatchError
 from photostyle.fitting import fit
 from photostyle.interpolation import Window, interpolate, measure
-from photostyle.io.files import atomic_write
 from photostyle.jobs.video_options import VideoOptions
 from photostyle.jobs.video_shots import Spread
 from photostyle.labels import match
-from photostyle.matching import Moments
 from photostyle.networks import WCT2
 from photostyle.options import FitOptions
-from photostyle.presets import load_transfer, save_transfer
 from photostyle.regions import WHOLE, Regions
 from photostyle.targets import Target
 from photostyle.transfer import Transfer
@@ -224,39 +214,3 @@ def reduced(image: Tensor, size: tuple[int, int]) -> Tensor:
 def reduced_regions(regions: Regions, size: tuple[int, int]) -> Regions:
     """Regions at another size (h, w)."""
     return Regions(regions.at(size), regions.hard)
-
-
-def save_look(look: Look, folder: Path, number: int) -> None:
-    """Write a shot's look. Raises OutputError."""
-    for i, (middle, window) in enumerate(look.windows):
-        save_transfer(window.transfer, folder / f"shot-{number:05d}-{i:05d}.style", overwrite=True)
-        tensors = {"middle": torch.tensor(middle)}
-        for site, found in window.moments.items():
-            for region, moments in found.items():
-                tensors[f"{site}/{region}/mean"] = moments.mean.cpu().contiguous()
-                tensors[f"{site}/{region}/covariance"] = moments.covariance.cpu().contiguous()
-                tensors[f"{site}/{region}/weight"] = torch.tensor(moments.weight, dtype=torch.float64)
-        with atomic_write(folder / f"shot-{number:05d}-{i:05d}.moments", overwrite=True) as partial:
-            partial.write_bytes(save(tensors))
-
-
-def load_look(folder: Path, number: int, count: int, model: WCT2) -> Look:
-    """Read a look of `count` windows back. Raises PhotostyleError if a file is missing, damaged or of another model."""
-    device = next(model.parameters()).device
-    windows = []
-    for i in range(count):
-        transfer = load_transfer(folder / f"shot-{number:05d}-{i:05d}.style", model)
-        path = folder / f"shot-{number:05d}-{i:05d}.moments"
-        try:
-            tensors = load(path.read_bytes())
-        except (OSError, SafetensorError) as error:
-            raise TransferMismatchError(f"{path}: cannot be read ({error}); start again without --resume") from error
-        moments: dict[str, dict[str, Moments]] = {}
-        for key in tensors:
-            if key.endswith("/mean"):
-                site, region = key.removesuffix("/mean").split("/", 1)
-                mean, covariance = (tensors[f"{site}/{region}/{part}"].to(device) for part in ("mean", "covariance"))
-                weight = float(tensors[f"{site}/{region}/weight"])
-                moments.setdefault(site, {})[region] = Moments(mean, covariance, weight)
-        windows.append((int(tensors["middle"]), Window(transfer, moments)))
-    return Look(tuple(windows))

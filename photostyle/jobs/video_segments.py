@@ -14,7 +14,8 @@ from photostyle.io.video_codecs import CODECS, Encoding
 from photostyle.io.video_encode import SegmentWriter
 from photostyle.io.video_info import Planes
 from photostyle.jobs.video_grade import Grader
-from photostyle.jobs.video_looks import Look, load_look
+from photostyle.jobs.video_look_files import load_look
+from photostyle.jobs.video_looks import Look
 from photostyle.jobs.video_options import VideoOptions
 from photostyle.jobs.video_pipeline import ahead, behind
 from photostyle.jobs.video_plan import Parts, Plan, Segment

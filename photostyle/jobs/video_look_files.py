@@ -1,0 +1,53 @@
+"""A clip's looks on disk: they go through it before they are used, so that a run and its continuation are the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from photostyle.errors import TransferMismatchError
+from photostyle.interpolation import Window
+from photostyle.io.files import atomic_write
+from photostyle.jobs.video_looks import Look
+from photostyle.matching import Moments
+from photostyle.networks import WCT2
+from photostyle.presets import load_transfer, save_transfer
+
+
+def save_look(look: Look, folder: Path, number: int) -> None:
+    """Write a shot's look. Raises OutputError."""
+    for i, (middle, window) in enumerate(look.windows):
+        save_transfer(window.transfer, folder / f"shot-{number:05d}-{i:05d}.style", overwrite=True)
+        tensors = {"middle": torch.tensor(middle)}
+        for site, found in window.moments.items():
+            for region, moments in found.items():
+                tensors[f"{site}/{region}/mean"] = moments.mean.cpu().contiguous()
+                tensors[f"{site}/{region}/covariance"] = moments.covariance.cpu().contiguous()
+                tensors[f"{site}/{region}/weight"] = torch.tensor(moments.weight, dtype=torch.float64)
+        with atomic_write(folder / f"shot-{number:05d}-{i:05d}.moments", overwrite=True) as partial:
+            partial.write_bytes(save(tensors))
+
+
+def load_look(folder: Path, number: int, count: int, model: WCT2) -> Look:
+    """Read a look of `count` windows back. Raises PhotostyleError if a file is missing, damaged or of another model."""
+    device = next(model.parameters()).device
+    windows = []
+    for i in range(count):
+        transfer = load_transfer(folder / f"shot-{number:05d}-{i:05d}.style", model)
+        path = folder / f"shot-{number:05d}-{i:05d}.moments"
+        try:
+            tensors = load(path.read_bytes())
+        except (OSError, SafetensorError) as error:
+            raise TransferMismatchError(f"{path}: cannot be read ({error}); start again without --resume") from error
+        moments: dict[str, dict[str, Moments]] = {}
+        for key in tensors:
+            if key.endswith("/mean"):
+                site, region = key.removesuffix("/mean").split("/", 1)
+                mean, covariance = (tensors[f"{site}/{region}/{part}"].to(device) for part in ("mean", "covariance"))
+                weight = float(tensors[f"{site}/{region}/weight"])
+                moments.setdefault(site, {})[region] = Moments(mean, covariance, weight)
+        windows.append((int(tensors["middle"]), Window(transfer, moments)))
+    return Look(tuple(windows))
