@@ -9,20 +9,27 @@ from torch import Tensor, nn
 _LEAST = 1 << 14  # pixels from which on four thin convolutions along the borders cost less than a padded copy
 
 
-def convolve(conv: nn.Conv2d, x: Tensor) -> Tensor:
-    """``conv(x)`` for a 3×3 convolution with reflection padding of one pixel; (B, C, H, W) to (B, O, H, W)."""
-    return _convolve(x, conv.weight, conv.bias)
+class Convolution(nn.Conv2d):
+    """A 3×3 convolution padded by reflection of one pixel; what the layers of the networks are."""
 
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 3, padding=1, padding_mode="reflect")
 
-def fused(first: nn.Conv2d, second: nn.Conv2d, x: Tensor) -> Tensor:
-    """``second(first(x))`` of a 1×1 and a 3×3 convolution as one: a map of each pixel commutes with reflection."""
-    matrix = first.weight[:, :, 0, 0]
-    weight = torch.einsum("oiyx,ij->ojyx", second.weight, matrix)
-    bias = second.bias
-    if first.bias is not None:
-        shift = second.weight.sum((2, 3)) @ first.bias
-        bias = shift if bias is None else bias + shift
-    return _convolve(x, weight, bias)
+    def forward(self, x: Tensor, before: nn.Conv2d | None = None) -> Tensor:
+        """(B, C, H, W) to (B, O, H, W).
+
+        Args:
+            x: features.
+            before: a 1×1 convolution that comes first. A map of each pixel commutes with reflection, so that the two
+                are one convolution.
+        """
+        weight, bias = self.weight, self.bias
+        if before is not None:
+            if before.bias is not None:
+                shift = weight.sum((2, 3)) @ before.bias
+                bias = shift if bias is None else bias + shift
+            weight = torch.einsum("oiyx,ij->ojyx", weight, before.weight[:, :, 0, 0])
+        return _convolve(x, weight, bias)
 
 
 def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -36,7 +36,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from photostyle import haar
-from photostyle.convolution import convolve, fused
+from photostyle.convolution import Convolution
 from photostyle.errors import ParameterError
 from photostyle.unpooling import unpool_and_convolve
 
@@ -135,10 +135,6 @@ class Skip:
         return self.details
 
 
-def _conv3(inputs: int, outputs: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="reflect")
-
-
 class WaveEncoder(nn.Module):
     """RGB (B, 3, H, W) in [0, 1] to four levels of features; H and W multiples of 8, at least 16."""
 
@@ -147,11 +143,11 @@ class WaveEncoder(nn.Module):
         self.config = config
         w1, w2, w3, w4 = config.widths
         self.conv0 = nn.Conv2d(3, 3, 1)
-        self.conv1_1, self.conv1_2 = _conv3(3, w1), _conv3(w1, w1)
-        self.conv2_1, self.conv2_2 = _conv3(w1, w2), _conv3(w2, w2)
-        self.conv3_1, self.conv3_2 = _conv3(w2, w3), _conv3(w3, w3)
-        self.conv3_3, self.conv3_4 = _conv3(w3, w3), _conv3(w3, w3)
-        self.conv4_1 = _conv3(w3, w4)
+        self.conv1_1, self.conv1_2 = Convolution(3, w1), Convolution(w1, w1)
+        self.conv2_1, self.conv2_2 = Convolution(w1, w2), Convolution(w2, w2)
+        self.conv3_1, self.conv3_2 = Convolution(w2, w3), Convolution(w3, w3)
+        self.conv3_3, self.conv3_4 = Convolution(w3, w3), Convolution(w3, w3)
+        self.conv4_1 = Convolution(w3, w4)
 
     def level(self, x: Tensor, level: int, skips: dict[int, Skip]) -> Tensor:
         """Features of `level` from those of the level before (from the image at level 1).
@@ -171,9 +167,9 @@ class WaveEncoder(nn.Module):
                     skip.details = (details[0], details[1], details[2])
                     x = x if self.config.ll_gain == 1.0 else x * self.config.ll_gain
             elif name == "conv1_1":
-                x = torch.relu(fused(self.conv0, self.conv1_1, x))
+                x = torch.relu(self.conv1_1(x, before=self.conv0))
             elif name != "conv0":
-                x = torch.relu(convolve(getattr(self, name), x))
+                x = torch.relu(getattr(self, name)(x))
         return x
 
 
@@ -185,11 +181,11 @@ class WaveDecoder(nn.Module):
         self.config = config
         w1, w2, w3, w4 = config.widths
         unpooled = 5 if config.unpool == "cat5" else 1
-        self.conv4_1 = _conv3(w4, w3)
-        self.conv3_4, self.conv3_3 = _conv3(unpooled * w3, w3), _conv3(w3, w3)
-        self.conv3_2, self.conv3_1 = _conv3(w3, w3), _conv3(w3, w2)
-        self.conv2_2, self.conv2_1 = _conv3(unpooled * w2, w2), _conv3(w2, w1)
-        self.conv1_2, self.conv1_1 = _conv3(unpooled * w1, w1), _conv3(w1, 3)
+        self.conv4_1 = Convolution(w4, w3)
+        self.conv3_4, self.conv3_3 = Convolution(unpooled * w3, w3), Convolution(w3, w3)
+        self.conv3_2, self.conv3_1 = Convolution(w3, w3), Convolution(w3, w2)
+        self.conv2_2, self.conv2_1 = Convolution(unpooled * w2, w2), Convolution(w2, w1)
+        self.conv1_2, self.conv1_1 = Convolution(unpooled * w1, w1), Convolution(w1, 3)
 
     def level(self, x: Tensor, level: int, skips: dict[int, Skip]) -> Tensor:
         """Decode one level, from 4 down to 1; level 1 returns the image. The `Skip` that is used leaves `skips`."""
@@ -198,24 +194,26 @@ class WaveDecoder(nn.Module):
             if name == _POOL:
                 x = self._unpool(x, skips.pop(_POOL_OF_DECODER_LEVEL[level]), getattr(self, next(names)))
             else:
-                x = convolve(getattr(self, name), x)
+                x = getattr(self, name)(x)
             x = x if level == 1 else torch.relu(x)
         return x
 
-    def _unpool(self, ll: Tensor, skip: Skip, conv: nn.Conv2d) -> Tensor:
+    def _unpool(self, ll: Tensor, skip: Skip, conv: Convolution) -> Tensor:
         """Unpool and convolve."""
         gain = self.config.ll_gain
-        if self.config.unpool == "cat5":
+        if self.config.unpool == "cat5" and skip.original is not None and skip.details is None:
+            return unpool_and_convolve(ll, skip.original, conv.weight, conv.bias, gain)
+        bands = haar.Bands(ll if gain == 1.0 else ll / gain, *skip.split())
+        if self.config.unpool == "sum":
+            parts: tuple[Tensor, ...] = (haar.unpool(bands),)
+        else:
             if skip.original is None:
                 raise ParameterError(
                     "cat5 unpooling needs the features before pooling; these skips come from a sum encoder"
                 )
-            if skip.details is None:
-                return unpool_and_convolve(ll, skip.original, conv.weight, conv.bias, gain)
-        bands = haar.Bands(ll if gain == 1.0 else ll / gain, *skip.split())
-        if self.config.unpool == "sum":
-            return convolve(conv, haar.unpool(bands))
-        return convolve(conv, torch.cat((*haar.upsample_each(bands), skip.original), 1))
+            parts = (*haar.upsample_each(bands), skip.original)
+        unpooled: Tensor = conv(torch.cat(parts, 1))
+        return unpooled
 
 
 class WCT2(nn.Module):
