@@ -96,6 +96,24 @@ def test_regions_of_the_content_are_found_by_mask(run, scene):
     assert difference[:, :10].mean() < 0.3 * difference[:, -10:].mean()
 
 
+def test_regions_of_the_styles_are_given_by_masks(run, scene):
+    stripes(scene / "cm.png", 48, 40, RED, BLUE)
+    stripes(scene / "am.png", 48, 46, RED, BLUE)
+    stripes(scene / "bm.png", 48, 49, BLUE, RED)
+    run("style", "make", "a.png", "-o", "one.style", "--style-mask", "am.png")
+    run("apply", "one.style", "c.png", "-o", "applied.png", "--content-mask", "cm.png")
+    run("photo", "c.png", "--style", "a.png", "-o", "photo.png", "--content-mask", "cm.png", "--style-mask", "am.png")
+    assert np.array_equal(read(scene / "applied.png"), read(scene / "photo.png"))
+    two = ("a.png:0.6", "b.png:0.4")
+    masks = ("--style-mask", scene / "am.png", "--style-mask", scene / "bm.png", "--mask-refine", "off")
+    run("style", "make", *place(scene, *two), "-o", "two.style", *masks)
+    facts = json.loads(run("style", "show", "two.style", "--json").out)
+    assert [style["regions"] for style in facts["styles"]] == [["#0000ff", "#ff0000"]] * 2
+    run("apply", "two.style", "c.png", "-o", "two.png", "--content-mask", "cm.png")
+    run("apply", "two.style", "c.png", "-o", "whole.png", *PLAIN)
+    assert abs(read(scene / "two.png") - read(scene / "whole.png")).mean() > 0.2
+
+
 def test_show(run, scene):
     run("style", "make", "a.png", "b.png", "-o", "s.style", "--strength", "0.8,sky=0.5", "--at", "encoder", *PLAIN)
     told = run("style", "show", "s.style", "-o", "swatches.png").out
@@ -136,6 +154,10 @@ def test_show_without_strength_gives_the_colours_themselves(run, scene):
         (("make", "a.png", "-o", "x.style", "--at", "middle"), "middle"),
         (("make", "a.png", "-o", "x.style", "--content", "c.png", "--segment", "auto"), "--save-style"),
         (("make", "a.png", "-o", "x.style", "--segment", "cluster"), "--save-style"),
+        (("make", "a.png", "b.png", "-o", "x.style", "--style-mask", "m.png"), "2 style photos but 1 masks"),
+        (("make", "a.png", "-o", "x.style", "--style-mask", "m.png", "--content", "c.png"), "--save-style"),
+        (("make", "a.png", "-o", "x.style", "--style-mask", "m.png", "--segment", "auto"), "not from both"),
+        (("make", "b.png", "-o", "x.style", "--style-mask", "m.png"), "m.png"),
         (("show", "a.png"), "cannot read this style file"),
         (("show", "there.style", "-o", "x.jpg"), "extension '.jpg'"),
         (("show", "there.style", "--content", "absent.png"), "absent.png"),
@@ -147,6 +169,7 @@ def test_show_without_strength_gives_the_colours_themselves(run, scene):
 )
 def test_refusals(run, scene, cli, words, complaint):
     run("style", "make", "a.png", "-o", "there.style", *PLAIN)
+    stripes(scene / "m.png", 48, 46, RED, BLUE)
     if words[0] == "mix":
         run("style", "make", "a.png", "-o", "fitted.style", "--content", "c.png")
         run("style", "make", "a.png", "-o", "wct.style", "--matching", "wct", *PLAIN)

@@ -82,7 +82,9 @@ def test_bad_files_are_one_line(cli, folder):
     assert "extension '.avi'" in cli.refuses(folder, *arguments(folder, out="o.avi"))
 
 
-def test_masks_of_frames_and_style_grade_by_region(cli, folder):
+@pytest.fixture
+def masked(folder):
+    """The folder with sm.png, a mask of the style, and masks of the clip's frames in masks/."""
     masks = folder / "masks"
     masks.mkdir()
     label = np.zeros((48, 64, 3), np.uint8)
@@ -92,6 +94,11 @@ def test_masks_of_frames_and_style_grade_by_region(cli, folder):
     style = np.zeros((40, 48, 3), np.uint8)
     style[:, 24:] = (255, 0, 0)
     Image.fromarray(style).save(folder / "sm.png")
+    return folder
+
+
+def test_masks_of_frames_and_style_grade_by_region(cli, masked):
+    folder, masks = masked, masked / "masks"
     extra = ("--content-mask", masks, "--style-mask", folder / "sm.png", "--codec", "ffv1")
     assert cli(*arguments(folder, *extra, out="by.mkv")).code == 0
     assert cli(*arguments(folder, "--codec", "ffv1", out="whole.mkv")).code == 0
@@ -132,6 +139,38 @@ def test_a_style_that_is_not_fitted_is_fitted_to_every_shot(cli, folder, strengt
     for (tick, one), (same, other) in zip(decoded(folder / "a.mp4"), decoded(folder / "o.mp4"), strict=True):
         assert tick == same
         assert all(abs(plane - twin).mean() < 1 for plane, twin in zip(one, other, strict=True))
+
+
+def test_a_style_with_regions_that_is_not_fitted_meets_those_of_the_shots(cli, masked):
+    model = ("--model", masked / "tiny.safetensors")
+    made = cli("style", "make", masked / "s.png", "-o", masked / "s.style", "--style-mask", masked / "sm.png", *model)
+    assert made.code == 0, made.err
+
+    def apply(out, *extra):
+        result = cli("apply", masked / "s.style", masked / "in.mp4", "-o", masked / out, *model, *extra)
+        assert result.code == 0, result.err
+        return decoded(masked / out)
+
+    by_region = apply("a.mp4", "--content-mask", masked / "masks")
+    masks = ("--content-mask", masked / "masks", "--style-mask", masked / "sm.png")
+    assert cli(*arguments(masked, *masks)).code == 0
+    for (tick, one), (same, other) in zip(by_region, decoded(masked / "o.mp4"), strict=True):
+        assert tick == same
+        assert all(abs(plane - twin).mean() < 1 for plane, twin in zip(one, other, strict=True))
+    without = apply("w.mp4")  # nothing says where its regions are: the whole look everywhere
+    assert abs(by_region[3][1][0] - without[3][1][0]).mean() > 1
+    kept = apply("k.mp4", "--content-mask", masked / "masks", "--strength", "1,#ff0000=0")
+    difference = abs(kept[3][1][0] - by_region[3][1][0])
+    assert difference[:, :24].mean() < 0.3 * difference[:, 40:].mean()
+
+
+def test_masks_for_a_style_without_regions_are_refused(cli, masked):
+    model = ("--model", masked / "tiny.safetensors")
+    made = cli("style", "make", masked / "s.png", "-o", masked / "s.style", "--segment", "off", *model)
+    assert made.code == 0, made.err
+    extra = ("--content-mask", masked / "masks", *model)
+    line = cli.refuses(masked, "apply", masked / "s.style", masked / "in.mp4", "-o", masked / "a.mp4", *extra)
+    assert "made without regions" in line
 
 
 def test_ctrl_c_keeps_the_segments_and_says_how_to_go_on(folder):

@@ -171,6 +171,23 @@ def parse_styles(texts: Sequence[str]) -> list[tuple[str | None, Path]]:
     return styles
 
 
+def parse_weighted(texts: Sequence[str], what: str) -> list[tuple[Path, float]]:
+    """Each ``a.jpg`` or ``a.jpg:0.7`` as (path, weight); a file whose name has such an end is found as it is."""
+    found = []
+    for text in texts:
+        path, separator, weight = text.rpartition(":")
+        try:
+            number = float(weight) if separator and not Path(text).exists() else None
+        except ValueError:
+            number = None
+        if number is not None and not 0 <= number < float("inf"):
+            raise typer.BadParameter(f"{text!r}: a weight is 0 or more", param_hint=what)
+        found.append((Path(text), 1.0) if number is None else (Path(path), number))
+    if not any(weight for _, weight in found):
+        raise typer.BadParameter("all weights are 0", param_hint=what)
+    return found
+
+
 def _parts(text: str, option: str) -> list[str]:
     parts = [part.strip() for part in text.split(",")]
     if not all(parts):

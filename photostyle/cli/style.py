@@ -18,6 +18,7 @@ from photostyle.cli.parameters import (
     DeviceOption,
     Finish,
     FitSize,
+    MaskRefine,
     Matching,
     MatchingName,
     Memory,
@@ -30,7 +31,9 @@ from photostyle.cli.parameters import (
     Switch,
     parse_rendering,
     parse_strength,
+    parse_weighted,
 )
+from photostyle.errors import ParameterError
 from photostyle.options import FitOptions
 
 if TYPE_CHECKING:
@@ -75,6 +78,15 @@ def make(
             show_default=f"{SEGMENT}; off with --content",
         ),
     ] = None,
+    style_mask: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="MASK",
+            help="Label map (PNG) of a style photo instead; one for each, in their order.",
+            show_default=False,
+        ),
+    ] = None,
+    mask_refine: MaskRefine = Switch("on"),  # type: ignore[valid-type]
     model: ModelName = "small",
     device: DeviceOption = Device("auto"),
     memory: Memory = None,
@@ -85,6 +97,8 @@ def make(
     """Make a style from one or several photos."""
     console.listen(quiet)
     styles = parse_weighted(photos, "PHOTO[:WEIGHT]")
+    if style_mask and segment not in (None, "off"):
+        raise ParameterError("regions come from --style-mask or from --segment, not from both")
     stages: Any = tuple(stage.strip() for stage in at.split(","))  # FitOptions checks the names
     common, own = parse_strength(strength, DEFAULTS.strength)
     options = FitOptions(stages, matching.value, DEFAULTS.strength if common is None else common,
@@ -93,6 +107,7 @@ def make(
 
     from photostyle.device import resolve
     from photostyle.io import check_output
+    from photostyle.jobs.regions import RegionSettings
     from photostyle.jobs.segment import find_segmentation
     from photostyle.jobs.style import make_style
     from photostyle.presets import SUFFIX, save_style
@@ -101,8 +116,11 @@ def make(
     check_output(out, overwrite=overwrite, extensions=(SUFFIX,))
     where = resolve(device.value)
     network = load_model(model, device=where)
-    found = find_segmentation(segment or ("off" if content else SEGMENT), network, where)
-    made = make_style(network, styles, options, rendering, contents=content or [], segment=found)
+    found = find_segmentation(segment or ("off" if content or style_mask else SEGMENT), network, where)
+    made = make_style(
+        network, styles, options, rendering, contents=content or [], masks=style_mask or [],
+        regions=RegionSettings(found, mask_refine.value == "on"),
+    )  # fmt: skip
     save_style(made, out, overwrite=overwrite)
     if not quiet:
         fitted = f"fitted to {_count(len(content), 'photo')}" if content else "fitted to each photo"
@@ -184,23 +202,6 @@ def mix(
     save_style(mixed, out, overwrite=overwrite)
     if not quiet:
         console.say(f"{out} written: a mix of {_count(len(paths), 'style')}")
-
-
-def parse_weighted(texts: Sequence[str], what: str) -> list[tuple[Path, float]]:
-    """Each ``a.jpg`` or ``a.jpg:0.7`` as (path, weight); a file whose name has such an end is found as it is."""
-    found = []
-    for text in texts:
-        path, separator, weight = text.rpartition(":")
-        try:
-            number = float(weight) if separator and not Path(text).exists() else None
-        except ValueError:
-            number = None
-        if number is not None and not 0 <= number < float("inf"):
-            raise typer.BadParameter(f"{text!r}: a weight is 0 or more", param_hint=what)
-        found.append((Path(text), 1.0) if number is None else (Path(path), number))
-    if not any(weight for _, weight in found):
-        raise typer.BadParameter("all weights are 0", param_hint=what)
-    return found
 
 
 def _count(number: int, what: str) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -15,6 +14,7 @@ from photostyle.cli import console
 from photostyle.cli.job_presets import JobPreset
 from photostyle.cli.parameters import (
     DEFAULTS,
+    SEGMENT,
     Device,
     DeviceOption,
     Matching,
@@ -24,13 +24,13 @@ from photostyle.cli.parameters import (
     Quiet,
     parse_strength,
 )
+from photostyle.cli.video_running import Progress, check_installed, masks_for, run_clip
 from photostyle.errors import ParameterError
 from photostyle.jobs.video_options import FIT_MODES, VideoOptions
 from photostyle.options import FitOptions
 
 if TYPE_CHECKING:
     from photostyle.jobs.video import Report
-    from photostyle.jobs.video_regions import RegionSource
     from photostyle.targets import Target
     from photostyle.transfer import Transfer
 
@@ -38,7 +38,6 @@ CLIPS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts"
 _CONTAINERS = (".mp4", ".mov", ".mkv", ".webm")
 _CODECS = ("h264", "hevc", "prores", "ffv1", "vp9")
 _USUAL = VideoOptions()
-Progress = Callable[[str, int, int], None]
 FitName = Enum("FitName", {name: name for name in FIT_MODES}, type=str)  # type: ignore[misc]
 CodecName = Enum("CodecName", {name: name for name in _CODECS}, type=str)  # type: ignore[misc]
 
@@ -125,7 +124,7 @@ def video(
         from photostyle.segmentation import load_segmenter
 
         found = segmented(load_segmenter(segment, where))
-    regions = _masks(content_mask, clip) if content_mask else found
+    regions = masks_for(content_mask, clip) if content_mask else found
     reference = load_style(style, network, mask=style_mask, segment=found)
 
     def work(progress: Progress) -> Report:
@@ -134,7 +133,7 @@ def video(
             progress=progress,
         )  # fmt: skip
 
-    _run(clip, out, work, quiet)
+    run_clip(clip, out, work, quiet)
 
 
 def is_clip(path: Path) -> bool:
@@ -167,7 +166,7 @@ def apply_to_clips(
         raise ParameterError(f"{out}: {len(clips)} clips need a folder to be written to")
     check_installed()
 
-    from photostyle.io import ensure_folder
+    from photostyle.io import CLASS_COLOURS, ensure_folder
     from photostyle.jobs.video import apply_clip, stylize_clip
     from photostyle.jobs.video_looks import StyleSide
     from photostyle.jobs.video_regions import segmented
@@ -177,7 +176,11 @@ def apply_to_clips(
     if strengths:
         style = replace(style, options=replace(style.options, strengths={**style.options.strengths, **strengths}))
     found, by_region = None, {*style.regions, *style.options.strengths} - {WHOLE}
-    if by_region and mask is None and segment not in ("off", "cluster"):
+    if mask and not by_region:
+        raise ParameterError(f"{mask}: the style was made without regions, so these masks would do nothing")
+    # As for photos: the embedded network knows the classes alone.
+    useful = bool(by_region & set(CLASS_COLOURS)) or segment != SEGMENT
+    if by_region and useful and mask is None and segment not in ("off", "cluster"):
         from photostyle.segmentation import load_segmenter
 
         found = segmented(load_segmenter(segment, next(style.model.parameters()).device))
@@ -188,70 +191,11 @@ def apply_to_clips(
         output = out / clip.with_suffix(suffix).name if out.is_dir() else out
 
         def work(progress: Progress, clip: Path = clip, output: Path = output) -> Report:
-            regions = _masks(mask, clip) if mask else found
+            regions = masks_for(mask, clip) if mask else found
             common: Any = {"resume": not overwrite, "overwrite": overwrite, "progress": progress}
             if isinstance(style, Target):
                 how = style.options if strength is None else replace(style.options, strength=strength)
                 return stylize_clip(style.model, clip, StyleSide(style), output, how, regions=regions, **common)
             return apply_clip(style, clip, output, strength=strength, regions=regions, **common)
 
-        _run(clip, output, work, quiet)
-
-
-def check_installed() -> None:
-    """Raise ParameterError if what clips need is not installed."""
-    from importlib.util import find_spec
-
-    if any(find_spec(name) is None for name in ("av", "cv2")):
-        raise ParameterError("clips need PyAV and OpenCV: pip install 'photostyle[video]'")
-
-
-def _masks(path: Path, clip: Path) -> RegionSource:
-    from photostyle.io.video import VideoReader
-    from photostyle.jobs.video_regions import Masks
-
-    info = VideoReader(clip).info
-    shown = (info.height, info.width) if round(info.rotation / 90) % 2 == 0 else (info.width, info.height)
-    return Masks(path, shown)
-
-
-def _run(clip: Path, out: Path, work: Callable[[Progress], Report], quiet: bool) -> None:
-    if out.exists() and clip.exists() and out.samefile(clip):
-        raise ParameterError(f"{out}: would replace the clip itself; choose another output path")
-    try:
-        with _bar(quiet) as update:
-            report = work(update)
-    except KeyboardInterrupt:
-        parts = out.with_name(out.name + ".parts")
-        if parts.exists():
-            console.say(f"photostyle: stopped; what is done is kept in {parts}: run the same with --resume to go on")
-        raise
-    if not quiet:
-        shots = f"{report.shots} shot{'s' if report.shots > 1 else ''}"
-        damaged = "; parts of the clip were damaged" if report.damaged else ""
-        console.say(f"{out} written: {report.frames} frames, {shots}, {report.codec}{damaged}")
-
-
-@contextmanager
-def _bar(quiet: bool) -> Iterator[Progress]:
-    """A progress bar with frames a second and the time left, on stderr if that is a terminal."""
-    if quiet or not console.stderr.is_terminal:
-        yield lambda stage, done, total: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
-    from rich.text import Text
-
-    class Speed(ProgressColumn):
-        def render(self, task: Any) -> Text:
-            return Text(f"{task.speed:.1f} fps" if task.speed else "- fps")
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Speed(), TimeRemainingColumn())
-    with Progress(*columns, console=console.stderr, transient=True) as bar:
-        tasks: dict[str, Any] = {}
-
-        def update(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bar.add_task(stage, total=total or None, completed=done)
-            bar.update(tasks[stage], completed=done, total=total or None)
-
-        yield update
+        run_clip(clip, output, work, quiet)

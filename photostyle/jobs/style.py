@@ -12,17 +12,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from photostyle.errors import ParameterError, TransferMismatchError, WeightsError
+from photostyle.io import read_mask
 from photostyle.io.swatches import Colour
 from photostyle.jobs.fitting import fit, measure_target
-from photostyle.jobs.loading import explained, load
-from photostyle.jobs.regions import Reference, RegionSettings, Segmentation, prepare
+from photostyle.jobs.loading import Loaded, explained, load
+from photostyle.jobs.regions import Reference, RegionSettings, masked, prepare
 from photostyle.jobs.rendering import Rendering, render
 from photostyle.labels import sizeable
 from photostyle.mixing import mix_targets, mix_transfers
 from photostyle.networks import WCT2
 from photostyle.options import FitOptions
 from photostyle.presets import load_style, read_metadata
-from photostyle.regions import WHOLE
+from photostyle.regions import WHOLE, Regions
 from photostyle.targets import Target
 from photostyle.transfer import Transfer, site_groups
 from photostyle.weights import load_model
@@ -63,7 +64,8 @@ def make_style(
     rendering: Rendering | None = None,
     *,
     contents: Sequence[Path] = (),
-    segment: Segmentation | None = None,
+    masks: Sequence[Path] = (),
+    regions: RegionSettings | None = None,
 ) -> Transfer | Target:
     """A style from one or several style photos.
 
@@ -73,16 +75,20 @@ def make_style(
         options: how they are fitted.
         rendering: how photos of any size are measured.
         contents: photos to fit to, taken together. Without any, the style is fitted to each photo it is applied to.
-        segment: finds the style photos' regions; for a style that is fitted to each photo.
+        masks: label maps of the style photos, one each; for a style that is fitted to each photo.
+        regions: how their regions are found without masks, or masks treated; by default nothing is segmented.
 
     Raises:
         PhotostyleError: anything wrong with the files, options or memory.
     """
-    if segment and (contents or segment.joint):
+    found = regions or RegionSettings()
+    if (found.segment or masks) and (contents or (found.segment and found.segment.joint)):
         raise ParameterError(
             "regions of a style that is fitted to given photos, or found together with a photo's, come from "
             "photostyle photo … --save-style"
         )
+    if masks and len(masks) != len(styles):
+        raise ParameterError(f"{len(styles)} style photos but {len(masks)} masks: give one a photo, in their order")
     how = rendering or Rendering()
     loaded = [load(path).reduced(how.fit_pixels) for path, _ in styles]
     images, weights = [each.image for each in loaded], [weight for _, weight in styles]
@@ -91,14 +97,31 @@ def make_style(
             # Of a photo nothing but what is measured is needed.
             there = [load(path).reduced(how.fit_pixels).image for path in contents]
             return fit(model, there, images, how, style_weights=weights, options=options)
-        regions = None
-        if segment:
-            found = [each.regions for each in prepare([Reference(each) for each in loaded], RegionSettings(segment))]
-            regions = [each.select(sorted(sizeable(each))) for each in found if each]
-        names = [path.name for path, _ in styles]
         return measure_target(
-            model, images, how, style_regions=regions, style_weights=weights, names=names, options=options
+            model,
+            images,
+            how,
+            style_regions=_regions(loaded, masks, found),
+            style_weights=weights,
+            names=[path.name for path, _ in styles],
+            options=options,
         )
+
+
+def _regions(styles: Sequence[Loaded], masks: Sequence[Path], settings: RegionSettings) -> list[Regions] | None:
+    """Those regions of each style photo that are large enough to be taken; None without any."""
+    if masks:
+        maps = [read_mask(mask, size=style.full_size) for style, mask in zip(styles, masks, strict=True)]
+        found = [
+            masked(style, mask, labels, refined=settings.refine_masks)
+            for style, mask, labels in zip(styles, masks, maps, strict=True)
+        ]
+    elif settings.segment:
+        references = prepare([Reference(style) for style in styles], settings)
+        found = [reference.regions for reference in references if reference.regions]
+    else:
+        return None
+    return [each.select(sorted(sizeable(each))) for each in found]
 
 
 def model_for(path: Path, model: str | None, device: torch.device) -> WCT2:

@@ -1,0 +1,78 @@
+"""``photostyle video`` at work: what both it and ``apply`` need for a clip, and what they say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from photostyle.cli import console
+from photostyle.errors import ParameterError
+
+if TYPE_CHECKING:
+    from photostyle.jobs.video import Report
+    from photostyle.jobs.video_regions import RegionSource
+
+Progress = Callable[[str, int, int], None]
+
+
+def check_installed() -> None:
+    """Raise ParameterError if what clips need is not installed."""
+    from importlib.util import find_spec
+
+    if any(find_spec(name) is None for name in ("av", "cv2")):
+        raise ParameterError("clips need PyAV and OpenCV: pip install 'photostyle[video]'")
+
+
+def masks_for(path: Path, clip: Path) -> RegionSource:
+    """A user's masks of a clip's frames. Raises PhotostyleError."""
+    from photostyle.io.video import VideoReader
+    from photostyle.jobs.video_regions import Masks
+
+    info = VideoReader(clip).info
+    shown = (info.height, info.width) if round(info.rotation / 90) % 2 == 0 else (info.width, info.height)
+    return Masks(path, shown)
+
+
+def run_clip(clip: Path, out: Path, work: Callable[[Progress], Report], quiet: bool) -> None:
+    """Do a clip under a progress bar and say what became of it."""
+    if out.exists() and clip.exists() and out.samefile(clip):
+        raise ParameterError(f"{out}: would replace the clip itself; choose another output path")
+    try:
+        with _bar(quiet) as update:
+            report = work(update)
+    except KeyboardInterrupt:
+        parts = out.with_name(out.name + ".parts")
+        if parts.exists():
+            console.say(f"photostyle: stopped; what is done is kept in {parts}: run the same with --resume to go on")
+        raise
+    if not quiet:
+        shots = f"{report.shots} shot{'s' if report.shots > 1 else ''}"
+        damaged = "; parts of the clip were damaged" if report.damaged else ""
+        console.say(f"{out} written: {report.frames} frames, {shots}, {report.codec}{damaged}")
+
+
+@contextmanager
+def _bar(quiet: bool) -> Iterator[Progress]:
+    """A progress bar with frames a second and the time left, on stderr if that is a terminal."""
+    if quiet or not console.stderr.is_terminal:
+        yield lambda stage, done, total: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Speed(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            return Text(f"{task.speed:.1f} fps" if task.speed else "- fps")
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Speed(), TimeRemainingColumn())
+    with Progress(*columns, console=console.stderr, transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def update(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=total or None, completed=done)
+            bar.update(tasks[stage], completed=done, total=total or None)
+
+        yield update
