@@ -10,7 +10,8 @@ ROOT = Path(__file__).parent.parent / "photostyle"
 FLOORS = {
     "errors": 0, "names": 0,
     "options": 1, "haar": 1, "guided": 1, "io": 1, "lut": 1, "motion": 1, "yuv": 1, "features": 1,
-    "matching": 2, "networks": 2, "regions": 2, "device": 2, "memory": 2, "decoders": 2, "finish": 2,
+    "lab": 1,
+    "matching": 2, "networks": 2, "regions": 2, "device": 2, "memory": 2, "decoders": 2, "feedforward": 2, "finish": 2,
     "transfer": 3, "evaluate": 3, "weights": 3, "sources": 3, "refine": 3, "targets": 3, "tile_plan": 3,
     "fit_job": 4, "mixing": 4, "labels": 4, "clustering": 4, "presets": 4, "segmentation": 4,
     "measuring": 5,
@@ -23,7 +24,8 @@ FLOORS = {
 CORE = {
     "errors", "names", "options", "haar", "matching", "networks", "regions", "transfer", "fitting", "features",
     "finish", "guided", "refine", "sources", "labels", "targets", "measuring", "yuv", "interpolation", "clustering",
-    "tiling", "tile_plan", "grid", "lut", "mixing", "methods", "decoders", "fit_job",
+    "tiling", "tile_plan", "grid", "lut", "mixing", "methods", "decoders",
+    "feedforward", "fit_job", "lab",
 }  # fmt: skip
 FILES_AND_PICTURES = {"PIL", "cv2", "av", "tifffile", "imagecodecs", "pathlib", "os", "shutil", "tempfile"}
 NETWORKS = {"torch", "torchvision", "timm", "segmentation_models_pytorch"}

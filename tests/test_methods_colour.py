@@ -4,7 +4,7 @@ import torch
 
 from photostyle import methods
 from photostyle.errors import ParameterError
-from photostyle.methods.lab import from_lab, to_lab
+from photostyle.lab import from_lab, to_lab
 from photostyle.methods.sliced import SlicedOptions, matched, rotation
 from photostyle.regions import Regions
 from tests.methods_util import Recorder
