@@ -201,7 +201,7 @@ def test_a_continued_run_equals_an_unbroken_one(tmp_path, model, style, fit_):
         *arguments, tmp_path / "o.mp4", FitOptions(), options, resume=True, progress=lambda *told: seen.append(told)
     )
     assert {stage for stage, _, _ in seen} == {"grading"}  # the first pass is not done again
-    assert seen[0][1] > 20
+    assert seen[0][1] > 10  # what was graded but still waited for the encoder is done again
     assert seen[-1] == ("grading", 38, 38)
     assert same_pictures(tmp_path / "whole.mp4", tmp_path / "o.mp4")
     assert packets(tmp_path / "o.mp4", "audio") == packets(tmp_path / "whole.mp4", "audio")
