@@ -13,7 +13,7 @@ from photostyle.options import MATCHINGS, STAGES, FitOptions
 from tests.cli_util import ROOT, CommandLine, plain, subprocess_cli
 
 COMMANDS = {
-    (): ("photo", "apply", "batch", "segment", "video", "lut", "style", "weights"),
+    (): ("photo", "apply", "compare", "batch", "segment", "video", "lut", "web", "style", "weights"),
     ("photo",): (
         *("CONTENT", "--style", "--out", "-o", "--strength", "--at", "--matching", "--unpool", "--content-mask"),
         *("--style-mask", "--model", "--device", "--size", "--save-style", "--overwrite", "--quiet"),
@@ -23,6 +23,11 @@ COMMANDS = {
         *("STYLE_FILE", "CONTENT", "--out", "--strength", "--content-mask", "--model", "--device", "--size"),
         *("--overwrite", "--quiet", "--segment", "--mask-refine", "--report", "--verbose", "--preset"),
     ),
+    ("compare",): (
+        *("CONTENT", "STYLE", "--out", "-o", "--methods", "--steps", "--content-mask", "--style-mask", "--segment"),
+        *("--mask-refine", "--size", "--features", "--model", "--seed", "--device", "--json", "--overwrite", "--quiet"),
+    ),
+    ("web",): ("--host", "--port", "--name", "--max-upload", "--max-pixels", "--max-visitors", "--model", "--device"),
     ("batch",): (
         *("FOLDER", "--style", "--style-file", "--out", "-o", "--shared-fit", "--format", "--jobs", "--dry-run"),
         *("--engine", "--address", "--strength", "--at", "--matching", "--segment", "--finish", "--map", "--keep"),

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from photostyle import __version__
-from photostyle.cli import batch, console, lut, photo, segment, style, video, weights
+from photostyle.cli import batch, compare, console, lut, photo, segment, style, video, web, weights
 from photostyle.errors import PhotostyleError
 
 app = typer.Typer(
@@ -21,8 +21,10 @@ app.command("photo")(photo.photo)
 app.command("apply")(photo.apply)
 app.command("batch")(batch.batch)
 app.command("video")(video.video)
+app.command("compare")(compare.compare)
 app.command("segment")(segment.segment)
 app.command("lut")(lut.lut)
+app.command("web")(web.web)
 app.add_typer(style.app, name="style")
 app.add_typer(weights.app, name="weights")
 

@@ -173,7 +173,7 @@ def run(
     decisions: dict[Path, Sequence[Decision]] = {}
     failures, told = [], []
     steps = int(getattr(options, "steps", 1)) if info.iterative else 1
-    with console.progress("photos", steps * len(contents), quiet) as update, _stoppable() as stop:
+    with console.progress("photos", steps * len(contents), quiet) as update, stoppable() as stop:
         done = 0
 
         def work(content: Path, output: Path) -> None:
@@ -209,7 +209,7 @@ def run(
 
 
 @contextmanager
-def _stoppable() -> Iterator[Callable[[], bool]]:
+def stoppable() -> Iterator[Callable[[], bool]]:
     """Yields whether Ctrl-C has been pressed; a second time it ends the program as ever."""
     pressed = threading.Event()
 

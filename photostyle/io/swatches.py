@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,16 +44,16 @@ def write_swatches(
     width = 2 * _MARGIN + _ACROSS * (_WIDTH + _GAP) - _GAP
     image = Image.new("RGB", (width, top + rows * (_HEIGHT + 40 + _GAP) + _MARGIN - _GAP), _PAPER)
     draw = ImageDraw.Draw(image)
-    draw.text((_MARGIN, _MARGIN), _fitting(title, large, width - 2 * _MARGIN), _INK, large)
+    draw.text((_MARGIN, _MARGIN), fitting(title, large, width - 2 * _MARGIN), _INK, large)
     for number, line in enumerate(lines):
-        draw.text((_MARGIN, _MARGIN + 34 + 20 * number), _fitting(line, small, width - 2 * _MARGIN), _FAINT, small)
+        draw.text((_MARGIN, _MARGIN + 34 + 20 * number), fitting(line, small, width - 2 * _MARGIN), _FAINT, small)
     for number, (name, before, after) in enumerate(swatches):
         left = _MARGIN + number % _ACROSS * (_WIDTH + _GAP)
         upper = top + number // _ACROSS * (_HEIGHT + 40 + _GAP)
         middle, lower = left + _WIDTH // 2, upper + _HEIGHT
         draw.rectangle((left, upper, middle - 1, lower - 1), before)
         draw.rectangle((middle, upper, left + _WIDTH - 1, lower - 1), after)
-        draw.text((left, lower + 4), _fitting(name, small, _WIDTH), _INK, small)
+        draw.text((left, lower + 4), fitting(name, small, _WIDTH), _INK, small)
         draw.text((left, lower + 21), f"{hexadecimal(before)} > {hexadecimal(after)}", _FAINT, small)
     with atomic_write(path, overwrite=overwrite) as partial:
         image.save(partial, "PNG")
@@ -63,7 +64,11 @@ def hexadecimal(colour: Colour) -> str:
     return "#" + "".join(f"{value:02x}" for value in colour)
 
 
-def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+def fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+    """The text, cut to a width in pixels, without what Pillow's own font cannot show."""
+    letters = unicodedata.normalize("NFKD", text)
+    text = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    text = text.encode("ascii", "replace").decode("ascii")
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(text + "...") > width:
