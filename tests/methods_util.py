@@ -7,6 +7,7 @@ from torch import nn
 
 from photostyle.decoders import Decoders, DecodersConfig, fingerprint
 from photostyle.features import FeatureConfig, FeatureEncoder
+from photostyle.feedforward import FeedForward, FeedForwardConfig
 
 
 def tiny_encoder(seed: int = 0) -> FeatureEncoder:
@@ -40,3 +41,13 @@ def tiny_decoders(encoder: FeatureEncoder, seed: int = 0) -> Decoders:
     """Random decoders of an encoder."""
     torch.manual_seed(seed)
     return Decoders(DecodersConfig(encoder.config.widths, fingerprint(encoder))).eval().requires_grad_(False)
+
+
+def tiny_looks(seed: int = 0) -> FeedForward:
+    """A random network of the looks dawn and dusk, which differ."""
+    torch.manual_seed(seed)
+    network = FeedForward(FeedForwardConfig(("dawn", "dusk"), (4, 5, 6), 1)).eval().requires_grad_(False)
+    for name, parameter in network.named_parameters():
+        if name.endswith(("scale", "shift")):
+            nn.init.normal_(parameter, 0.5, 0.5)
+    return network

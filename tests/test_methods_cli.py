@@ -12,9 +12,9 @@ from PIL import Image
 
 from photostyle.jobs import methods as jobs
 from photostyle.methods import METHODS
-from photostyle.weights import vgg19
+from photostyle.weights import save_looks, vgg19
 from tests.cli_util import read, save_picture
-from tests.methods_util import tiny_decoders, tiny_encoder
+from tests.methods_util import tiny_decoders, tiny_encoder, tiny_looks
 from tests.util import halves
 
 NAMES = [info.name for info in METHODS if set(info.needs) <= {"features", "decoders"}]
@@ -119,6 +119,72 @@ def test_methods_with_decoders_take_masks(scene, photo, name):
         mask(scene / "sm.png", 48, 36, 1, 2),
     )
     assert changed(scene, photo, name, *masks)
+
+
+@pytest.fixture
+def feedforward(cli, scene):
+    save_looks(tiny_looks(), scene / "l.safetensors", half=False)
+
+    def run(*args, out="o.png"):
+        base = (
+            "photo",
+            scene / "c.png",
+            "-o",
+            scene / out,
+            "--method",
+            "feedforward",
+            "--looks",
+            scene / "l.safetensors",
+        )
+        return cli(*base, *args)
+
+    return run
+
+
+def test_a_network_of_looks_needs_no_style_photo(scene, feedforward):
+    for name, *look in (
+        ("dawn",),
+        ("place", "--look", "0"),
+        ("dusk", "--look", "dusk"),
+        ("both", "--look", "dawn:1,dusk:2"),
+    ):
+        result = feedforward(*look, out=f"{name}.png")
+        assert result.code == 0, result.err
+        assert read(scene / f"{name}.png").shape == (41, 53, 3)
+    assert (read(scene / "dawn.png") == read(scene / "place.png")).all()
+    assert (read(scene / "dawn.png") != read(scene / "dusk.png")).any()
+    assert (read(scene / "both.png") != read(scene / "dusk.png")).any()
+    assert feedforward("--smooth", "guided", "--report", scene / "r.json").code == 0
+    assert json.loads((scene / "r.json").read_text())["photos"][0]["output"].endswith("o.png")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--style", "s.png"],
+            "--style does not apply to --method feedforward, which has looks of its own: see --look",
+        ),
+        (["--look", "noon"], "there is no look 'noon'; there is dawn, dusk"),
+        (["--look", "dusk:-1"], "look is 'dusk:-1'; it is NAME"),
+        (["--steps", "3"], "--steps does not apply to --method feedforward, which takes --look, --looks"),
+        (["--segment", "auto"], "which knows no regions"),
+        (["--looks", "c.png"], "c.png is damaged or not a safetensors file"),
+    ],
+    ids=str,
+)
+def test_what_a_network_of_looks_refuses(cli, scene, monkeypatch, arguments, message):
+    monkeypatch.chdir(scene)
+    save_looks(tiny_looks(), scene / "l.safetensors")
+    base = ("photo", "c.png", "-o", "o.png", "--method", "feedforward", "--looks", "l.safetensors")
+    assert message in cli.refuses(scene, *base, *arguments)
+
+
+def test_other_methods_take_no_looks_and_need_a_style(cli, scene, photo):
+    assert "--look does not apply to --method monge" in photo("monge", "--look", "dusk").err
+    missing = cli("photo", scene / "c.png", "-o", scene / "o.png", "--method", "monge")
+    assert missing.code == 2
+    assert "--style" in missing.err
 
 
 def test_masks_and_the_report(scene, photo):

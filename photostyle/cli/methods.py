@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 _PANEL = "Other methods"
 # Fields of options that have an option of the command line to themselves.
-_OWN = ("steps", "content_weight", "style_weight", "optimizer", "init", "style_loss", "level", "multilevel", "seed")
+_OWN = ("steps", "content_weight", "style_weight", "optimizer", "init", "style_loss", "level", "multilevel", "look",
+        "seed")  # fmt: skip
+_NETWORKS = ("features", "looks")  # options that say which of the networks that a method needs
 _SHARED = ("strength", "smooth")  # likewise, where a method has them; WCT2 and the results of all have them too
 _MASKS = ("content_mask", "style_mask", "segment", "mask_refine", "mapping")
 _WCT2 = ("strength", "at", "matching", "unpool", "finish", "keep", "model", "render", "memory", "fit_size",
@@ -32,7 +34,13 @@ _WCT2 = ("strength", "at", "matching", "unpool", "finish", "keep", "model", "ren
 _LATER = ("keep", "render", "memory", "fit_size", "save_style")  # not with a result that is smoothed afterwards
 
 MethodName = Annotated[
-    str, typer.Option("--method", metavar="NAME", help=f"One of {', '.join(info.name for info in METHODS)}.")
+    str,
+    typer.Option(
+        "--method",
+        metavar="NAME",
+        help=f"One of {', '.join(info.name for info in METHODS)}.",
+        is_eager=True,  # whether there must be a --style depends on it
+    ),
 ]
 Smooth = Annotated[
     str | None,
@@ -65,10 +73,26 @@ Multilevel = Annotated[
     ),
 ]
 Seed = Annotated[int | None, _own("N", "Of what is drawn at random.")]
+Look = Annotated[str | None, _own("NAME:WEIGHT,…", "A look of the feed-forward network, or several blended.")]
+Looks = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="That network, if not the embedded one.", show_default=False, rich_help_panel=_PANEL
+    ),
+]
 Features = Annotated[
     str,
     typer.Option(metavar="auto|vgg19|embedded", help="Network that methods look through.", rich_help_panel=_PANEL),
 ]
+
+
+def check_style(context: typer.Context, value: list[str] | None) -> list[str] | None:
+    """`value`, the style photos. Raises typer.BadParameter if there are none, and the method looks at one."""
+    method = context.params.get("method")
+    styled = all(info.styled for info in METHODS if info.name == method)
+    if not value and styled:
+        raise typer.BadParameter("it is missing: give the photo whose light and colour to take", param_hint="--style")
+    return value
 
 
 def wanted(context: typer.Context, method: str, smooth: str | None) -> MethodInfo | None:
@@ -82,7 +106,11 @@ def wanted(context: typer.Context, method: str, smooth: str | None) -> MethodInf
     own, smoothed = _taken(info), smooth not in (None, "off")
     for name in given:
         option = _spelled(context, name)
-        if name in (*_OWN, "features") and name not in own:
+        if name == "style" and not info.styled:
+            raise ParameterError(
+                f"{option} does not apply to --method {method}, which has looks of its own: see --look"
+            )
+        if name in (*_OWN, *_NETWORKS) and name not in own:
             takes = ", ".join(_spelled(context, other) for other in own) or "none of its kind"
             raise ParameterError(f"{option} does not apply to --method {method}, which takes {takes}")
         if name in _MASKS and not info.masks:
@@ -113,7 +141,7 @@ def options_of(context: typer.Context, info: MethodInfo, strength: float | None)
         ParameterError: a value is out of range, or the strength is one by region.
     """
     values: dict[str, Any] = {**context.params, "strength": strength}
-    names = [name for name in _taken(info) if name != "features"]
+    names = [name for name in _taken(info) if name not in _NETWORKS]
     names += [name for name in _SHARED if name in _fields(info)]
     chosen = {name: values[name] for name in names if _given(context, name)}
     if "strength" in chosen and "=" in context.params["strength"]:
@@ -129,6 +157,7 @@ def run(
     out: Path,
     *,
     features: str,
+    looks: Path | None,
     model: str,
     unpool: Any,
     smooth: str | None,
@@ -144,7 +173,7 @@ def run(
     quiet: bool,
 ) -> None:
     """Run a method on every photo; Ctrl-C writes the best so far of the photo at hand and ends."""
-    if len(styles) > 1 or styles[0][0]:
+    if info.styled and (len(styles) > 1 or styles[0][0]):
         raise ParameterError(f"--method {info.name} takes one --style for the whole photo")
     from photostyle.device import resolve
     from photostyle.io import check_output, ensure_folder, output_paths
@@ -155,12 +184,12 @@ def run(
     from photostyle.jobs.segment import find_segmentation
 
     after = check_smooth("off" if smooth is None or "smooth" in _fields(info) else smooth)
-    outputs = output_paths(contents, out, keep=[path for path in (styles[0][1], *masks) if path])
+    outputs = output_paths(contents, out, keep=[path for path in (*(path for _, path in styles), *masks) if path])
     if report:
         check_output(report, overwrite=overwrite, extensions=(".json",))
     where = resolve(device)
-    style = Reference(load(styles[0][1], size))
-    networks, through = find_networks(info, where, features=features, model=model, unpool=unpool)
+    style = Reference(load(styles[0][1], size)) if info.styled else None
+    networks, through = find_networks(info, where, features=features, looks=looks, model=model, unpool=unpool)
     if through and not quiet:
         console.say(f"{info.name} looks through {through}")
     settings = None
@@ -233,7 +262,7 @@ def _taken(info: MethodInfo) -> list[str]:
     """Those of the methods' options that this one has."""
     if "model" in info.needs:
         return []
-    return [name for name in _OWN if name in _fields(info)] + (["features"] if "features" in info.needs else [])
+    return [name for name in _OWN if name in _fields(info)] + [name for name in _NETWORKS if name in info.needs]
 
 
 def _fields(info: MethodInfo) -> set[str]:

@@ -58,14 +58,16 @@ if TYPE_CHECKING:
 def photo(
     context: typer.Context,
     contents: Contents,
+    *,
     style: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             metavar="PHOTO",
             help="Photo whose light and colour to take; REGION=PHOTO for one region.",
+            callback=methods.check_style,
             show_default=False,
         ),
-    ],
+    ] = None,
     out: Out,
     strength: Strength = str(DEFAULTS.strength),
     at: Stages = ",".join(DEFAULTS.at),
@@ -110,6 +112,8 @@ def photo(
     style_loss: methods.StyleLoss = None,
     level: methods.Level = None,
     multilevel: methods.Multilevel = None,
+    look: methods.Look = None,
+    looks: methods.Looks = None,
     seed: methods.Seed = None,
     smooth: methods.Smooth = None,
     report: ReportFile = None,
@@ -124,7 +128,7 @@ def photo(
     common, own = parse_strength(strength, DEFAULTS.strength)
     options = FitOptions(stages, matching.value, DEFAULTS.strength if common is None else common,
                          strengths=own, finish=finish.value == "on")  # fmt: skip
-    styles, pairs, kept = parse_styles(style), parse_mapping(mapping), parse_names(keep)
+    styles, pairs, kept = parse_styles(style or []), parse_mapping(mapping), parse_names(keep)
     by_region = bool(pairs or kept or own or any(region for region, _ in styles))
     check_regions(content_mask, style_mask, segment, by_region=by_region)
     if len(contents) > 1 and save_style:
@@ -138,7 +142,7 @@ def photo(
     if other:
         return methods.run(
             other, options if method == "wct2" else methods.options_of(context, other, common), contents, styles, out,
-            features=features, model=model, unpool=unpool.value if unpool else None, smooth=smooth,
+            features=features, looks=looks, model=model, unpool=unpool.value if unpool else None, smooth=smooth,
             masks=(content_mask, style_mask), segment=methods.segmentation(context, other, segment),
             mask_refine=mask_refine.value == "on", mapping=pairs, device=device.value, size=size, bits=depth,
             report=report, overwrite=overwrite, quiet=quiet,

@@ -22,7 +22,7 @@ from photostyle.methods.masks import restrict
 from photostyle.networks import Unpool
 from photostyle.options import FitOptions
 from photostyle.regions import Regions
-from photostyle.weights import load_decoders, load_features, load_model
+from photostyle.weights import load_decoders, load_features, load_looks, load_model
 from photostyle.weights.registry import EMBEDDED_NAME
 from photostyle.weights.vgg19 import read_vgg19, vgg19_file
 
@@ -58,6 +58,7 @@ def find_networks(
     device: torch.device,
     *,
     features: str = "auto",
+    looks: Path | None = None,
     model: str = EMBEDDED_NAME,
     unpool: Unpool | None = None,
 ) -> tuple[dict[str, Any], str]:
@@ -68,6 +69,7 @@ def find_networks(
         device: where to put its networks.
         features: as of `find_features`. Decoders are those of the embedded encoder, so that methods with decoders look
             through no other.
+        looks: file of a network of looks; None is the embedded one.
         model: of WCT2 (`photostyle.weights.load_model`).
         unpool: likewise.
 
@@ -86,6 +88,8 @@ def find_networks(
     if "features" in info.needs:
         wanted = "embedded" if features == "auto" and "decoders" in info.needs else features
         networks["features"], what = find_features(wanted, device)
+    if "looks" in info.needs:
+        networks["looks"] = load_looks(looks, device)
     if "model" in info.needs:
         networks["model"] = load_model(model, unpool=unpool, device=device)
     return networks, what
@@ -113,7 +117,7 @@ class MethodRun:
 def method_file(
     run: MethodRun,
     content: Path,
-    style: Reference,
+    style: Reference | None,
     output: Path,
     *,
     masks: tuple[Path | None, Path | None] = (None, None),
@@ -130,7 +134,7 @@ def method_file(
     Args:
         run: the method.
         content: the photo.
-        style: the style photo.
+        style: the style photo; None for a method that looks at none (`MethodInfo.styled`).
         output: where to write; the format follows the extension.
         masks: label maps of content and style, for methods with masks.
         regions: how regions are found and matched, likewise; None looks for none.
@@ -149,9 +153,9 @@ def method_file(
     check_encodable(output, loaded.photo.size, bits)
     if run.features is not None:
         check_memory(run.features, loaded, run.device)
-    ours, theirs = regions_of(loaded, style, masks, regions, decided) if run.info.masks else (None, None)
+    ours, theirs = regions_of(loaded, style, masks, regions, decided) if style and run.info.masks else (None, None)
     with explained(loaded.photo):
-        images = [x.image[None].to(run.device) for x in (loaded, style.loaded)]
+        images = [x.image[None].to(run.device) for x in (loaded, style.loaded if style else loaded)]
         result = run.method.run(images[0], images[1], ours, theirs, progress, should_stop)
         pixels = pixels_of(smoothed(result, images[0], run.smooth)[0])
     write_photo(output, pixels, like=loaded.photo, bits=bits, dither=loaded.photo.bits > 8, overwrite=overwrite)

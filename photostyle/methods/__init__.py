@@ -13,14 +13,12 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from photostyle.errors import ParameterError
 
 if TYPE_CHECKING:
     from photostyle.methods.base import Method
-
-Need = Literal["features", "decoders", "model"]
 
 
 @dataclass(frozen=True)
@@ -35,10 +33,12 @@ class MethodInfo:
         options_home: ``module:Class`` of its options, a frozen dataclass whose defaults are the method's own. Inside
             this package; a dot at the start counts from ``photostyle``.
         needs: what else its class takes, by keyword: ``features``, a `photostyle.features.FeatureEncoder`; ``model``,
-            a `photostyle.networks.WCT2`; ``decoders``, the `photostyle.decoders.Decoders` of the features.
+            a `photostyle.networks.WCT2`; ``decoders``, the `photostyle.decoders.Decoders` of the features; ``looks``,
+            a `photostyle.feedforward.FeedForward`.
         masks: it looks at regions.
         segmented: regions belong to it, so that they are looked for where none are given.
         iterative: it goes on in steps, reports a loss at each, and can be stopped.
+        styled: it looks at the style photo; one that does not has looks of its own.
     """
 
     name: str
@@ -50,6 +50,7 @@ class MethodInfo:
     masks: bool = False
     segmented: bool = False
     iterative: bool = False
+    styled: bool = True
 
     @property
     def options(self) -> type[Any]:
@@ -129,6 +130,15 @@ METHODS: tuple[MethodInfo, ...] = (
         masks=True,
         segmented=True,
         iterative=True,
+    ),
+    MethodInfo(
+        name="feedforward",
+        title="one pass of a network trained for its looks",
+        paper="Johnson et al., ECCV 2016; Ulyanov et al., CVPR 2017; Dumoulin et al., ICLR 2017",
+        home="feedforward:FeedForwardLooks",
+        options_home="feedforward:FeedForwardOptions",
+        needs=("looks",),
+        styled=False,
     ),
     MethodInfo(
         name="adain",

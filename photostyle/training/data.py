@@ -46,11 +46,16 @@ def load_photos(folder: Path, limit: int | None = None) -> list[Tensor]:
 
 def _load(path: Path) -> Tensor | None:
     try:
-        photo = read_photo(path)
-        check_size(photo)
+        return load_photo(path)
     except (ImageReadError, ImageSizeError) as error:
         log.warning("left out: %s", error)
         return None
+
+
+def load_photo(path: Path) -> Tensor:
+    """One photo as (3, H, W) uint8. Raises ImageReadError, or ImageSizeError for a side of less than 16 pixels."""
+    photo = read_photo(path)
+    check_size(photo)
     return torch.from_numpy((photo.pixels * 255).round().astype(np.uint8)).permute(2, 0, 1).contiguous()
 
 

@@ -10,6 +10,7 @@ from photostyle.weights.decoders import load_decoders, save_decoders
 from photostyle.weights.download import fetch
 from photostyle.weights.features import load_features, save_features
 from photostyle.weights.locate import ModelInfo, list_models, load_model, scenes_file
+from photostyle.weights.looks import load_looks, save_looks
 from photostyle.weights.models import ModelHeader, read_header, read_model, save_model
 from photostyle.weights.registry import REGISTRY, RegistryEntry, cache_dir, find_entry
 
@@ -25,11 +26,13 @@ __all__ = [
     "list_models",
     "load_decoders",
     "load_features",
+    "load_looks",
     "load_model",
     "read_header",
     "read_model",
     "save_decoders",
     "save_features",
+    "save_looks",
     "save_model",
     "scenes_file",
 ]

@@ -17,6 +17,7 @@ from photostyle.weights.registry import (
     DECODERS_NAME,
     EMBEDDED_NAME,
     FEATURES_NAME,
+    LOOKS_NAME,
     REGISTRY,
     SCENES_NAME,
     cache_dir,
@@ -146,7 +147,7 @@ def _embedded() -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in _embedded_folders():
         for path in _model_files(folder):
-            if path.stem not in (SCENES_NAME, FEATURES_NAME, DECODERS_NAME):
+            if path.stem not in (SCENES_NAME, FEATURES_NAME, DECODERS_NAME, LOOKS_NAME):
                 found.setdefault(path.stem, path)
     return found
 

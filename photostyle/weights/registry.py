@@ -17,6 +17,7 @@ EMBEDDED_NAME = "small"
 SCENES_NAME = "scenes"  # the embedded segmentation network: lies beside the style networks, but is none
 FEATURES_NAME = "features"  # the feature encoder of losses and optimisation methods: likewise
 DECODERS_NAME = "decoders"  # back from its features: likewise
+LOOKS_NAME = "looks"  # a network for a few looks of its own: likewise
 
 
 @dataclass(frozen=True)
