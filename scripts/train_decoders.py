@@ -25,9 +25,11 @@ def body(arguments: Namespace) -> None:
     )  # fmt: skip
 
     def make(device: torch.device) -> DecodersTrainer:
-        return DecodersTrainer(
-            config, arguments.out, load_features(arguments.features, device), load_photos(arguments.photos)
-        )
+        encoder = load_features(arguments.features, device)
+        run = DecodersTrainer(config, arguments.out, encoder, load_photos(arguments.photos))
+        if arguments.start:
+            run.load(arguments.start, ("decoders",))
+        return run
 
     run = train(arguments, make)
     print("held photos:", *(f"{name} {value:.3f}" for name, value in run.validate().items()))
@@ -40,6 +42,7 @@ def main() -> int:
     defaults = DecodersTraining()
     parser.add_argument("photos", type=Path)
     parser.add_argument("--features", type=Path, help="the encoder's file, if not the embedded one")
+    parser.add_argument("--start", type=Path, help="checkpoint.pt of another run, to begin with its decoders")
     parser.add_argument("--steps", type=int, default=defaults.steps)
     parser.add_argument("--batch", type=int, default=defaults.batch)
     parser.add_argument("--crop", type=int, default=defaults.crop)
