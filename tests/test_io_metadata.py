@@ -55,8 +55,9 @@ def written(path: Path, photo: Photo) -> Image.Image:
     with path.open("rb") as stream:  # Pillow would close a file of its own before the nested directories are read
         image = Image.open(stream)
         image.load()
-        for tag in (IFD.Exif, IFD.GPSInfo, IFD.Interop):
-            image.getexif().get_ifd(tag)
+        image.getexif().get_ifd(IFD.GPSInfo)
+        if IFD.Interop in image.getexif().get_ifd(IFD.Exif):
+            image.getexif().get_ifd(IFD.Interop)
     return image
 
 

@@ -19,7 +19,7 @@ from PIL import ExifTags, Image
 
 from photostyle.errors import ImageReadError
 from photostyle.io.channels import in_range
-from photostyle.io.opening import DAMAGE, check_pixels, describe
+from photostyle.io.opening import DAMAGE, check_pixels, describe, logged_warnings
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ HEIF_EXTENSIONS = frozenset((".heic", ".heif", ".hif"))
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _INK, _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB = 5, 0, 1, 2  # TIFF PhotometricInterpretation
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # TIFF ExtraSamples
+_MOST_SAMPLES = 16  # a pixel: more are instruments' data, and what a few bytes can declare must not fill the memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,20 +85,29 @@ def read_tiff(path: Path, max_pixels: int, exif: Image.Exif | None) -> Raster:
         ImageReadError: damaged, too large, or neither grey, RGB nor CMYK.
     """
     try:
-        with tifffile.TiffFile(path) as tiff:
+        with logged_warnings(path), tifffile.TiffFile(path) as tiff:
             page: Any = tiff.pages.first
             check_pixels(page.imagewidth, page.imagelength, path, max_pixels)
             values, alpha = _samples(page, path)
             icc, xmp = page.tags.valueof(34675), page.tags.valueof(700)
         if exif is None:
             exif = Image.Exif()
-            with path.open("rb") as stream:
+            with logged_warnings(path), path.open("rb") as stream:
                 exif.load_from_fp(stream)
-                for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop):
-                    exif.get_ifd(directory)  # read while the file is open
+                # Read while the file is open; Pillow before 13 fails on the last where it is not there.
+                exif.get_ifd(ExifTags.IFD.GPSInfo)
+                if ExifTags.IFD.Interop in exif.get_ifd(ExifTags.IFD.Exif):
+                    exif.get_ifd(ExifTags.IFD.Interop)
     except (imagecodecs.DelayedImportError, *DAMAGE) as error:
         raise _damaged(path, error) from error
-    return Raster(values, alpha, exif, bytes(icc) if icc else None, bytes(xmp) if xmp else None)
+    return Raster(values, alpha, exif, _packet(icc), _packet(xmp))
+
+
+def _packet(value: object) -> bytes | None:
+    """The bytes of a tag that holds a packet; None where a damaged one holds something else, such as a number."""
+    if isinstance(value, tuple) and all(isinstance(part, int) and 0 <= part < 256 for part in value):
+        value = bytes(value)
+    return value if isinstance(value, bytes) and value else None
 
 
 def _samples(page: Any, path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
@@ -105,6 +115,8 @@ def _samples(page: Any, path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any] 
     count = {_INK: 4, _RGB: 3, _MIN_IS_BLACK: 1, _MIN_IS_WHITE: 1}.get(photometric)
     if count is None or page.samplesperpixel < count or page.imagedepth > 1:
         raise ImageReadError(f"{path}: TIFF of {page.photometric.name} colours cannot be read deep; save it as RGB")
+    if page.samplesperpixel > _MOST_SAMPLES:
+        raise ImageReadError(f"{path}: TIFF of {page.samplesperpixel} samples a pixel cannot be read; save it as RGB")
     values = page.asarray().reshape(page.keyframe.shape)
     values = values[..., None] if values.ndim == 2 else values
     if int(page.planarconfig) == 2 and page.samplesperpixel > 1:
@@ -171,7 +183,7 @@ def read_raw(path: Path, max_pixels: int) -> Raster:
         raise _damaged(path, error) from error
     exif = Image.Exif()
     try:
-        with path.open("rb") as stream:
+        with logged_warnings(path), path.open("rb") as stream:
             exif.load_from_fp(stream)
     except DAMAGE:
         exif = Image.Exif()  # not every maker's raw is a TIFF inside

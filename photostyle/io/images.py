@@ -15,13 +15,13 @@ from photostyle.errors import ImageReadError, ImageSizeError, ParameterError
 from photostyle.io import deep
 from photostyle.io.channels import from_array, to_rgb
 from photostyle.io.files import StrPath
-from photostyle.io.metadata import read_exif, read_xmp, upright, upright_array
+from photostyle.io.metadata import parsed_exif, read_exif, read_xmp, upright, upright_array
 from photostyle.io.opening import (
+    DAMAGE,
     MAX_PIXELS,
     UnknownImageError,
     check_file,
     describe,
-    logged_warnings,
     open_photo,
     pillow_extensions,
 )
@@ -90,19 +90,17 @@ def read_photo(path: StrPath, *, max_pixels: int = MAX_PIXELS) -> Photo:
 def _from_image(image: Image.Image, is_deep: bool, source: Path, max_pixels: int) -> Photo:
     icc, xmp = image.info.get("icc_profile") or None, image.info.get("xmp")
     if image.format == "TIFF" and (is_deep or _inverted(image)):
-        with logged_warnings(source):
-            exif = image.getexif()
-        return _from_raster(deep.read_tiff(source, max_pixels, exif), source)
+        return _from_raster(deep.read_tiff(source, max_pixels, parsed_exif(image, source)), source)
     if is_deep and image.format == "PNG":
         values, alpha = deep.read_png(source)
-        return _from_raster(deep.Raster(values, alpha, image.getexif(), icc, xmp), source)
+        return _from_raster(deep.Raster(values, alpha, parsed_exif(image, source), icc, xmp), source)
     if is_deep:
         logger.warning("%s: more than 8 bits per colour channel; read with 8", source)
     orientation, exif_block = read_exif(image, source)
     deep_grey = image.mode.startswith("I") or image.mode == "F"
     try:
         pixels, alpha, icc = to_rgb(upright(image, orientation), icc, source)
-    except (MemoryError, OSError, ValueError) as error:
+    except DAMAGE as error:
         raise ImageReadError(
             f"{source}: cannot be converted from mode {image.mode} to RGB ({describe(error)}); save it as RGB"
         ) from error

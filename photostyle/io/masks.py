@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from photostyle.errors import MaskError
+from photostyle.errors import ImageReadError, MaskError
 from photostyle.io.files import StrPath, atomic_write
 from photostyle.io.mask_colours import (
     CLASS_COLOURS,
@@ -25,7 +25,7 @@ from photostyle.io.mask_colours import (
     pack,
     region_colours,
 )
-from photostyle.io.opening import open_image
+from photostyle.io.opening import DAMAGE, describe, open_image
 
 logger = logging.getLogger(__name__)
 
@@ -188,8 +188,11 @@ def _read(path: Path, size: tuple[int, int]) -> _Mask:
         names = _own_names(image, path)
         if not lossy and (image.mode in ("1", "L", "LA") or image.mode.startswith("I")):
             return _grey(image, path)
-        # By way of RGBA, as Pillow warns of palettes with alpha being converted to plain RGB.
-        rgb = np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
+        try:
+            # By way of RGBA, as Pillow warns of palettes with alpha being converted to plain RGB.
+            rgb = np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
+        except DAMAGE as error:
+            raise ImageReadError(f"{path}: cannot be converted to RGB ({describe(error)}); save it as RGB") from error
     red, green, blue = (rgb[..., channel].astype(np.int32) for channel in range(3))
     return _coloured(path, names, red << 16 | green << 8 | blue, lossy=lossy)
 
@@ -199,9 +202,13 @@ def _own_names(image: Image.Image, path: Path) -> dict[int, str]:
         table = json.loads(image.info.get(NAMES_KEY, "{}"))
         if not all(isinstance(name, str) and name and name != "*" for name in table.values()):
             raise ValueError("a name is empty or no text")
-        return {int(colour.removeprefix("#"), 16): name for colour, name in table.items()}
-    except (ValueError, AttributeError, TypeError) as error:
-        logger.warning("%s: its table of region names is damaged (%s); its colours name the regions", path, error)
+        names = {int(colour.removeprefix("#"), 16): name for colour, name in table.items()}
+        if not all(0 <= colour <= _LARGEST_LABEL for colour in names):
+            raise ValueError("a colour is out of range")
+        return names
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+        reason = describe(error)
+        logger.warning("%s: its table of region names is damaged (%s); its colours name the regions", path, reason)
         return {}
 
 

@@ -59,6 +59,16 @@ def read_exif(image: Image.Image | Image.Exif, path: Path) -> tuple[int, bytes |
         return orientation, None
 
 
+def parsed_exif(image: Image.Image, path: Path) -> Image.Exif:
+    """Return an opened image's EXIF; none, with a logged warning, where it cannot be read."""
+    try:
+        with logged_warnings(path):
+            return image.getexif()
+    except DAMAGE as error:
+        logger.warning("%s: unreadable EXIF dropped (%s)", path, describe(error))
+        return Image.Exif()
+
+
 def exif_for_size(exif: bytes, size: tuple[int, int]) -> Image.Exif:
     """Return EXIF from `read_exif` ready to be saved with an image of `size` (H, W) pixels."""
     source = Image.Exif()

@@ -33,6 +33,7 @@ _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "AVIF", "BMP", "GIF", "JPEG2000", "PP
 # What Pillow's decoders are seen to raise on damaged bytes; they check little and let Python's own errors out.
 DAMAGE = (
     ArithmeticError,
+    AssertionError,
     AttributeError,
     EOFError,
     LookupError,
