@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import os
 import sys
 from collections.abc import Mapping
 from enum import Enum
@@ -37,7 +38,7 @@ def _read(path: Path) -> Mapping[str, Any]:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise ParameterError(f"{path}: cannot read this preset ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ParameterError(f"{path}: not a TOML file ({error})") from error
 
 
@@ -122,7 +123,7 @@ def _placed(text: str, name: str, folder: Path) -> str:
     """Text of an option that may be or hold a path, counted from `folder`."""
     if name == "style":
         region, separator, rest = text.partition("=")
-        if separator and "/" not in region and not (folder / text).exists():
+        if separator and "/" not in region and not os.path.exists(folder / text):
             return f"{region}={folder / rest}"
         return str(folder / text)
-    return str(folder / text) if name in _MAYBE_PATHS and Path(text).suffix and (folder / text).is_file() else text
+    return str(folder / text) if name in _MAYBE_PATHS and Path(text).suffix and os.path.isfile(folder / text) else text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -165,7 +166,7 @@ def write_report(path: Path, results: Mapping[Path, Result], plan: Plan, seconds
 
 def _named(name: str) -> str:
     """A name, or what stands for the file of that name."""
-    return _sha256(Path(name)) if Path(name).is_file() else name
+    return _sha256(Path(name)) if os.path.isfile(name) else name
 
 
 def _sha256(path: Path) -> str:

@@ -77,8 +77,8 @@ def survey(folder: Path, out: Path, form: Format = "same", *, since: int | None 
     """
     if form not in FORMATS:
         raise ParameterError(f"format is {form!r}; it must be one of {', '.join(FORMATS)}")
-    if not folder.is_dir():
-        what = "is no folder; for single photos use: photostyle photo" if folder.exists() else "no such folder"
+    if not os.path.isdir(folder):
+        what = "is no folder; for single photos use: photostyle photo" if os.path.exists(folder) else "no such folder"
         raise ParameterError(f"{folder}: {what}")
     inside, result = Path(os.path.realpath(folder)), Path(os.path.realpath(out))
     if inside == result:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from photostyle.errors import ParameterError, WeightsError
-from photostyle.segmentation.files import fill
-from photostyle.segmentation.network import Architecture, build
+from photostyle.errors import WeightsError
+from photostyle.segmentation.files import built, fill
+from photostyle.segmentation.network import Architecture
 from photostyle.weights.files import one_line, read_file
 
 CONFIG, TENSORS = "config.json", "model.safetensors"
@@ -30,7 +31,7 @@ def read_checkpoint(folder: Path) -> tuple[nn.Module, tuple[str, ...], str]:
     Raises:
         WeightsError: not such a folder, a pickle in place of safetensors, damaged, or not for RGB images.
     """
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise WeightsError(f"{folder} is no folder: give one that segmentation-models-pytorch's save_pretrained wrote")
     tensors_path = folder / TENSORS
     if not tensors_path.is_file():
@@ -49,12 +50,11 @@ def read_checkpoint(folder: Path) -> tuple[nn.Module, tuple[str, ...], str]:
     options = {key: value for key, value in config.items() if key not in _DROPPED and not key.startswith("_")}
     channels = tuple(map(str, range(outputs)))
     try:
-        network = build(Architecture(str(config["_model_class"]), str(config["encoder_name"]), options, channels))
+        architecture = Architecture(str(config["_model_class"]), str(config["encoder_name"]), options, channels)
     except KeyError as error:
         raise WeightsError(f"{folder / CONFIG} lacks {error.args[0]}: save the network with save_pretrained") from error
-    except ParameterError as error:
-        raise WeightsError(f"{folder / CONFIG}: {one_line(error)}") from error
     kept = {name: tensor for name, tensor in tensors.items() if not name.startswith("classification_head.")}
+    network = built(architecture, kept, folder / CONFIG)
     fill(network, kept, tensors_path)
     licence = config.get("license", metadata.get("licence", "not stated"))
     return network, names, str(licence)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from photostyle.errors import ParameterError, WeightsError
@@ -50,12 +51,23 @@ def read_network(path: str | os.PathLike[str]) -> tuple[nn.Module, Architecture,
     """
     path = Path(path)
     stored = read(KIND, path)
-    try:
-        network = build(stored.config)
-    except ParameterError as error:
-        raise WeightsError(f"{path}: {one_line(error)}") from error
+    network = built(stored.config, stored.tensors, path)
     fill(network, stored.tensors, path)
     return network, stored.config, stored.extra
+
+
+def built(architecture: Architecture, tensors: Mapping[str, Tensor], path: Path) -> nn.Module:
+    """A network of `architecture` for `tensors`, once without memory: what is described may be of absurd size.
+
+    Raises:
+        WeightsError: there is no such network, or names and shapes of the tensors are not its own.
+    """
+    try:
+        with torch.device("meta"):
+            files.check_layout(build(architecture), tensors, path, ignored=_COUNTER)
+        return build(architecture)
+    except ParameterError as error:
+        raise WeightsError(f"{path}: {one_line(error)}") from error
 
 
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import torch
@@ -51,9 +52,9 @@ def load_segmenter(name: str = EMBEDDED, device: str | torch.device = "cpu") -> 
                 device=place,
             )
         )  # fmt: skip
-    if path.suffix.lower() in PICKLES and path.is_file():
+    if path.suffix.lower() in PICKLES and os.path.isfile(path):
         raise refuse_pickle(path)
-    if not path.exists():
+    if not os.path.exists(path):
         raise WeightsError(f"no segmentation network is called {name!r}: use auto, ade20k or the path of a folder")
     network, classes, licence = read_checkpoint(path)
     return _log(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from photostyle.errors import ParameterError
 
 CLASSES = ("sky", "vegetation", "water", "building", "ground", "mountain", "object")
 IGNORE = 255  # label of pixels that belong to no class
+_LARGEST_OPTION, _MOST_OPTIONS = 4096, 100  # far beyond every network that is known
 # ImageNet's means and deviations of RGB in [0, 1]: what checkpoints of others expect, so ours do too.
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -59,19 +61,33 @@ def build(architecture: Architecture) -> nn.Module:
         ParameterError: segmentation-models-pytorch does not know the names or options.
     """
     try:
-        network: nn.Module = smp.create_model(
-            architecture.decoder,
-            encoder_name=architecture.encoder,
-            encoder_weights=None,
-            classes=len(architecture.classes),
-            **architecture.options,
-        )
+        _check_options(architecture.options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, about initial weights of odd shapes: real ones replace them
+            network: nn.Module = smp.create_model(
+                architecture.decoder,
+                encoder_name=architecture.encoder,
+                encoder_weights=None,
+                classes=len(architecture.classes),
+                **architecture.options,
+            )
     # What the library and timm raise on names and options that they do not know.
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, AssertionError) as error:
         raise ParameterError(
             f"cannot build {architecture.decoder} on {architecture.encoder} ({error}): check names and options"
         ) from error
     return network
+
+
+def _check_options(value: object) -> None:
+    """Raise ValueError for numbers with which building alone, even without memory, would take for ever."""
+    parts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    if len(parts) > _MOST_OPTIONS:
+        raise ValueError(f"{len(parts)} options at once")
+    for part in parts:
+        if isinstance(part, (int, float)) and not -_LARGEST_OPTION <= part <= _LARGEST_OPTION:
+            raise ValueError(f"an option is {part}")
+        _check_options(part)
 
 
 def encoder_channels(network: nn.Module) -> list[int]:

@@ -107,8 +107,8 @@ def import_checkpoints(
 
 def _load(path: Path, half: str) -> dict[str, Tensor]:
     """The tensors of one checkpoint by name, without ``DataParallel``'s prefix."""
-    if not path.is_file() or path.stat().st_size == 0:
-        what = "is a folder" if path.is_dir() else "is empty" if path.is_file() else "does not exist"
+    if not os.path.isfile(path) or path.stat().st_size == 0:
+        what = "is a folder" if os.path.isdir(path) else "is empty" if os.path.isfile(path) else "does not exist"
         raise WeightsError(f"{path} {what}: give the {half}'s .pth file")
     try:
         # torch.load does not look at a zip file's checksums.

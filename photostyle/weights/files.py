@@ -25,6 +25,7 @@ from photostyle.io.files import atomic_write, ensure_folder
 SUFFIX = ".safetensors"
 _DTYPES = (torch.float16, torch.float32)
 _BLOCK = 1 << 20
+_LONGEST = 300  # characters of another library's message, which may quote what is in a file
 
 C = TypeVar("C")
 
@@ -145,13 +146,7 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path, ignored:
     Raises:
         WeightsError: names, shapes, dtypes or values are not those of such a network.
     """
-    given = {name: tensor for name, tensor in tensors.items() if not (ignored and name.endswith(ignored))}
-    state = {name: tensor for name, tensor in network.state_dict().items() if not (ignored and name.endswith(ignored))}
-    problem = layout_problem({name: tuple(tensor.shape) for name, tensor in state.items()}, given)
-    odd = (f"{name} is {t.dtype}, no floating-point numbers" for name, t in given.items() if not t.is_floating_point())
-    problem = problem or next(odd, "")
-    if problem:
-        raise WeightsError(f"{path} does not fit its own configuration: {problem}")
+    given = check_layout(network, tensors, path, ignored)
     bad = first_not_finite(given)
     if bad:
         raise WeightsError(f"{path} is damaged ({bad} has values that are not finite): copy or make it again")
@@ -159,6 +154,24 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path, ignored:
     copies = {name: tensor.to(torch.float32, copy=True) for name, tensor in given.items()}
     network.load_state_dict(copies, assign=True, strict=False)
     network.eval().requires_grad_(False)
+
+
+def check_layout(
+    network: nn.Module, tensors: Mapping[str, Tensor], path: Path, ignored: str | None = None
+) -> dict[str, Tensor]:
+    """The tensors that `fill` would give to `network`, with the same arguments.
+
+    Raises:
+        WeightsError: names, shapes or dtypes are not those of such a network.
+    """
+    given = {name: tensor for name, tensor in tensors.items() if not (ignored and name.endswith(ignored))}
+    state = {name: tensor for name, tensor in network.state_dict().items() if not (ignored and name.endswith(ignored))}
+    problem = layout_problem({name: tuple(tensor.shape) for name, tensor in state.items()}, given)
+    odd = (f"{name} is {t.dtype}, no floating-point numbers" for name, t in given.items() if not t.is_floating_point())
+    problem = problem or next(odd, "")
+    if problem:
+        raise WeightsError(f"{path} does not fit its own configuration: {problem}")
+    return given
 
 
 def place(network: nn.Module, device: str | torch.device) -> None:
@@ -171,8 +184,8 @@ def place(network: nn.Module, device: str | torch.device) -> None:
 
 def read_file(path: Path, *, tensors: bool) -> tuple[dict[str, str], dict[str, Tensor]]:
     """The metadata of a safetensors file and, if asked for, its tensors. Raises WeightsError if it cannot be read."""
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
+    if not os.path.isfile(path):
+        what = "is a folder" if os.path.isdir(path) else "does not exist"
         raise WeightsError(f"{path} {what}: give the path of a {SUFFIX} model file")
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
@@ -220,8 +233,9 @@ def file_sha256(path: Path) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """The first line of an error's text, or its type if it has none."""
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
+    """The first line of an error's text, cut where it is longer than people read, or its type if it has none."""
+    text = next(iter(str(error).splitlines()), "") or type(error).__name__
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _some(names: Iterable[str], most: int = 4) -> str:
