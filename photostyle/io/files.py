@@ -63,8 +63,10 @@ def check_output(path: StrPath, *, overwrite: bool, extensions: Sequence[str] = 
 
 
 @contextlib.contextmanager
-def atomic_write(path: StrPath, *, overwrite: bool) -> Iterator[Path]:
+def atomic_write(path: StrPath, *, overwrite: bool, within: Path | None = None) -> Iterator[Path]:
     """Yield a temporary path beside `path`; what is written there becomes `path` when the block ends well.
+
+    With `within`, a folder of the same file system, the temporary file lies there.
 
     The temporary file exists already, is hidden, has the suffix of `path` and permissions as the umask wants
     them. Whatever ends the block early, KeyboardInterrupt included, it is removed and `path` stays as it was.
@@ -76,7 +78,7 @@ def atomic_write(path: StrPath, *, overwrite: bool) -> Iterator[Path]:
             raised inside the block.
     """
     target = Path(path)
-    temporary = _temporary_name(target)
+    temporary = _temporary_name(target if within is None else within / target.name)
     try:
         if os.path.lexists(target):
             _check_existing(target, os.lstat(target).st_mode, overwrite=overwrite)

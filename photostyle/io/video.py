@@ -17,7 +17,15 @@ import numpy.typing as npt
 from av.video.reformatter import Interpolation
 
 from photostyle.errors import VideoReadError
-from photostyle.io.video_info import Planes, VideoInfo, check_supported, describe_stream, rows
+from photostyle.io.video_info import (
+    MAX_PIXELS,
+    Planes,
+    VideoInfo,
+    check_pixels,
+    check_supported,
+    describe_stream,
+    rows,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -143,6 +151,7 @@ class VideoReader:
     def _probe(self) -> VideoInfo:
         with _open(self.path) as container:
             stream = _video_stream(container, self.path)
+            check_pixels(self.path, stream.codec_context.width, stream.codec_context.height)
             picture = None
             for packet in tolerant(container.demux(stream), lambda error: None):
                 try:
@@ -173,7 +182,8 @@ def tolerant(packets: Iterator[Any], ended: Callable[[av.error.FFmpegError], Non
 
 def _open(path: Path) -> Any:
     try:
-        return av.open(str(path))
+        # Titles in another encoding than UTF-8 are no reason to refuse a clip.
+        return av.open(str(path), metadata_errors="replace")
     except (av.error.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise VideoReadError(f"{path}: cannot be read as a video ({reason}); check the path and the file") from error
@@ -183,4 +193,5 @@ def _video_stream(container: Any, path: Path) -> Any:
     stream = container.streams.best("video")
     if stream is None:
         raise VideoReadError(f"{path}: holds no video stream; give a clip")
+    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}  # what the stream itself says, frame by frame
     return stream

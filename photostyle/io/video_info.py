@@ -19,6 +19,9 @@ from photostyle.io.images import MIN_SIDE
 Planes = list[npt.NDArray[np.integer[Any]]]
 """A frame's samples, (H, W) uint8 or uint16 a plane: luma and chroma, or G, B, R, or luma alone."""
 
+MAX_PIXELS = 1 << 27
+"""Limit on the declared pixels of a frame: 16K has 133 million."""
+
 UNSPECIFIED = 2  # H.273's code for primaries, transfer and matrix
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 FULL, LIMITED = 2, 1  # libav's colour range; 0 is unspecified
@@ -105,6 +108,12 @@ def check_sdr(info: VideoInfo, *, allow_hdr: bool) -> None:
             f"{info.path}: is HDR ({name}), for which the network is not made; "
             "convert it to SDR first, or pass --allow-hdr to go on with its code values as they are"
         )
+
+
+def check_pixels(path: Path, width: int, height: int) -> None:
+    """Raise VideoReadError for frames of more than `MAX_PIXELS`."""
+    if width * height > MAX_PIXELS:
+        raise VideoReadError(f"{path}: {width}x{height} is more than the limit of {MAX_PIXELS} pixels; make it smaller")
 
 
 def check_supported(info: VideoInfo) -> None:

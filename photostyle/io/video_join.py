@@ -52,9 +52,11 @@ def join(
         OutputError: it cannot be written, or a segment is damaged.
     """
     suffix = output.suffix.lower()
-    with atomic_write(output, overwrite=overwrite) as partial, contextlib.ExitStack() as stack:
+    # Beside the segments: what a run leaves that is killed now goes with their folder.
+    scratch = segments[0][0].parent
+    with atomic_write(output, overwrite=overwrite, within=scratch) as partial, contextlib.ExitStack() as stack:
         try:
-            source = stack.enter_context(av.open(str(info.path)))
+            source = stack.enter_context(av.open(str(info.path), metadata_errors="replace"))
             first = stack.enter_context(av.open(str(segments[0][0])))
             container = av.open(str(partial), "w", format=FORMATS[suffix], options=_options(suffix, info, source))
             try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
+from torch import Tensor
 
 from photostyle.errors import TransferMismatchError
 from photostyle.interpolation import Window
@@ -15,6 +17,7 @@ from photostyle.jobs.video_looks import Look
 from photostyle.matching import Moments
 from photostyle.networks import WCT2
 from photostyle.presets import load_transfer, save_transfer
+from photostyle.weights.files import one_line
 
 
 def save_look(look: Look, folder: Path, number: int) -> None:
@@ -40,14 +43,24 @@ def load_look(folder: Path, number: int, count: int, model: WCT2) -> Look:
         path = folder / f"shot-{number:05d}-{i:05d}.moments"
         try:
             tensors = load(path.read_bytes())
-        except (OSError, SafetensorError) as error:
-            raise TransferMismatchError(f"{path}: cannot be read ({error}); start again without --resume") from error
-        moments: dict[str, dict[str, Moments]] = {}
-        for key in tensors:
-            if key.endswith("/mean"):
-                site, region = key.removesuffix("/mean").split("/", 1)
-                mean, covariance = (tensors[f"{site}/{region}/{part}"].to(device) for part in ("mean", "covariance"))
-                weight = float(tensors[f"{site}/{region}/weight"])
-                moments.setdefault(site, {})[region] = Moments(mean, covariance, weight)
-        windows.append((int(tensors["middle"]), Window(transfer, moments)))
+            windows.append((int(tensors["middle"]), Window(transfer, _moments(tensors, device))))
+        except (OSError, SafetensorError, LookupError, ValueError, TypeError, RuntimeError) as error:
+            raise TransferMismatchError(
+                f"{path}: cannot be read ({one_line(error)}); start again with --overwrite"
+            ) from error
     return Look(tuple(windows))
+
+
+def _moments(tensors: Mapping[str, Tensor], device: torch.device) -> dict[str, dict[str, Moments]]:
+    moments: dict[str, dict[str, Moments]] = {}
+    for key in tensors:
+        if key.endswith("/mean"):
+            site, region = key.removesuffix("/mean").split("/", 1)
+            mean, covariance = (tensors[f"{site}/{region}/{part}"].to(device) for part in ("mean", "covariance"))
+            if mean.dim() != 1 or covariance.shape != (*mean.shape, *mean.shape):
+                raise ValueError(f"{key} has shape {tuple(mean.shape)}")
+            if not bool(mean.isfinite().all() and covariance.isfinite().all()):
+                raise ValueError(f"NaN or infinity in {key}")
+            weight = float(tensors[f"{site}/{region}/weight"])
+            moments.setdefault(site, {})[region] = Moments(mean, covariance, weight)
+    return moments
