@@ -27,8 +27,8 @@ def body(arguments: Namespace) -> None:
     def make(device: torch.device) -> DecodersTrainer:
         encoder = load_features(arguments.features, device)
         run = DecodersTrainer(config, arguments.out, encoder, load_photos(arguments.photos))
-        if arguments.start:
-            run.load(arguments.start, ("decoders",))
+        if arguments.init:
+            run.load(arguments.init, ("decoders",))
         return run
 
     run = train(arguments, make)
@@ -42,7 +42,7 @@ def main() -> int:
     defaults = DecodersTraining()
     parser.add_argument("photos", type=Path)
     parser.add_argument("--features", type=Path, help="the encoder's file, if not the embedded one")
-    parser.add_argument("--start", type=Path, help="checkpoint.pt of another run, to begin with its decoders")
+    parser.add_argument("--init", type=Path, help="checkpoint.pt of another run, to start from its decoders")
     parser.add_argument("--steps", type=int, default=defaults.steps)
     parser.add_argument("--batch", type=int, default=defaults.batch)
     parser.add_argument("--crop", type=int, default=defaults.crop)

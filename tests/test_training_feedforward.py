@@ -5,7 +5,7 @@ import torch
 import train_feedforward
 from PIL import Image
 
-from photostyle.errors import ParameterError
+from photostyle.errors import ParameterError, WeightsError
 from photostyle.methods import gatys
 from photostyle.methods.gram import flat, gram
 from photostyle.training import feedforward
@@ -87,6 +87,17 @@ def test_a_resumed_run_is_the_unbroken_one(tmp_path, norm):
     second.run()
     for name, tensor in whole.network.state_dict().items():
         assert torch.equal(tensor, second.network.state_dict()[name]), name
+
+
+def test_a_run_starts_from_the_network_of_another(tmp_path):
+    first = trainer(tmp_path / "first", steps=3)
+    first.run()
+    second = trainer(tmp_path / "second", init=first.checkpoint)
+    assert second.step == 0
+    for name, tensor in first.network.state_dict().items():
+        assert torch.equal(tensor, second.network.state_dict()[name]), name
+    with pytest.raises(WeightsError, match="another network"):
+        trainer(tmp_path / "third", init=first.checkpoint, blocks=2)
 
 
 def test_what_a_step_sees_follows_from_seed_and_step(tmp_path):

@@ -47,6 +47,7 @@ class FeedForwardTraining:
         photos: folder of the photos to train on.
         styles: the photo or painting of each look, by the look's name.
         features: the file of another encoder than the embedded one to look through.
+        init: checkpoint of another run of as many looks, whose network is started from instead of fresh weights.
         steps: optimisation steps in all; the learning rate is one cycle over them.
         batch: crops a step.
         crop: side of a crop in pixels, a multiple of 4, at least 32.
@@ -61,6 +62,7 @@ class FeedForwardTraining:
     photos: Path
     styles: Mapping[str, Path]
     features: Path | None = None
+    init: Path | None = None
     steps: int = 6000
     batch: int = 4
     crop: int = 128
@@ -116,6 +118,7 @@ class FeedForwardTrainer(Run[FeedForwardTraining, tuple[Tensor, Tensor]]):
 
     Raises:
         ParameterError: there are too few photos, or a style too many or too few.
+        WeightsError: ``config.init`` is missing, damaged or of another network.
     """
 
     columns = ("content", "style", "variation", "held_content", "held_style")
@@ -144,6 +147,8 @@ class FeedForwardTrainer(Run[FeedForwardTraining, tuple[Tensor, Tensor]]):
             ]
         network = FeedForward(config.network())
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if config.init:
+            self.load(config.init, ("network",))
         looks = [p for name, p in self.network.named_parameters() if name.endswith(("norm.scale", "norm.shift"))]
         self.optimizer, self.schedule = one_cycle(
             self.network, looks, rate=config.learning_rate, factor=LOOK_RATE, weight_decay=0.0, steps=config.steps
