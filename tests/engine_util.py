@@ -69,7 +69,40 @@ class Setup:
         return tries
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> object:
+@dataclass(frozen=True)
+class _Telling:
+    """A setup whose work tells where it is done, waits a moment, and tells that it is."""
+
+    setup: Callable[[], Callable[[object], object]]
+    folder: Path
+
+    def __call__(self) -> Callable[[object], object]:
+        work = self.setup()
+
+        def slowly(task: object) -> object:
+            name = f"{task.number}.{os.getpid()}"  # type: ignore[attr-defined]
+            (self.folder / f"{os.getpid()}.pid").touch()
+            (self.folder / f"{name}.begun").touch()
+            time.sleep(0.7)
+            answer = work(task)
+            (self.folder / f"{name}.{time.time_ns()}.done").touch()
+            return answer
+
+        return slowly
+
+
+@dataclass(frozen=True)
+class Telling:
+    """An engine whose tasks, which have a number, are told of in a folder."""
+
+    engine: object
+    folder: Path
+
+    def run(self, setup, tasks):
+        return self.engine.run(_Telling(setup, self.folder), tasks)
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 180) -> object:
     """What `condition` returns as soon as that is true."""
     end = time.monotonic() + seconds
     while not (found := condition()):

@@ -12,7 +12,7 @@ from PIL import Image
 
 from photostyle.io.video import VideoReader
 from tests.cli_util import ROOT, contents, save_colourful_model, save_picture, subprocess_cli
-from tests.video_util import decoded, make_clip, packets
+from tests.video_util import decoded, make_clip, packets, same_pictures
 
 
 @pytest.fixture
@@ -61,6 +61,8 @@ def test_options_arrive(cli, folder):
         (("--strength", "sky=0.5"), "needs regions"),
         (("--codec", "prores"), "do not hold prores"),
         (("--crf", "99"), "crf is 99"),
+        (("--address", "auto"), "add --engine ray"),
+        (("--fit", "frame", "--jobs", "2"), "--fit frame goes without"),
     ],
 )
 def test_refusals_are_one_line(cli, folder, extra, says):
@@ -171,6 +173,16 @@ def test_masks_for_a_style_without_regions_are_refused(cli, masked):
     extra = ("--content-mask", masked / "masks", *model)
     line = cli.refuses(masked, "apply", masked / "s.style", masked / "in.mp4", "-o", masked / "a.mp4", *extra)
     assert "made without regions" in line
+
+
+def test_jobs_give_the_same_clip(cli, masked):
+    masks = ("--content-mask", masked / "masks", "--style-mask", masked / "sm.png", "--codec", "ffv1")
+    for extra in ((), masks):
+        alone = cli(*arguments(masked, *extra, "--overwrite", out="alone.mkv"))
+        shared = cli(*arguments(masked, *extra, "--overwrite", "--jobs", 2, out="shared.mkv"))
+        assert (alone.code, shared.code) == (0, 0), shared.err
+        assert shared.err.replace("shared", "alone") == alone.err
+        assert same_pictures(masked / "alone.mkv", masked / "shared.mkv")
 
 
 def test_ctrl_c_keeps_the_segments_and_says_how_to_go_on(folder):

@@ -17,8 +17,14 @@ from photostyle.jobs.batch import run
 from photostyle.jobs.batch_plan import survey
 from photostyle.jobs.batch_work import BatchOptions, BatchSetup
 from photostyle.jobs.engines_ray import RayEngine
+from photostyle.jobs.video import load_style, stylize_clip
+from photostyle.jobs.video_options import VideoOptions
+from photostyle.jobs.video_workers import Recipe, Workers
+from photostyle.options import FitOptions
+from photostyle.weights import load_model
 from tests.cli_util import ROOT, save_colourful_model, save_picture, size
-from tests.engine_util import Setup, pids, wait_for
+from tests.engine_util import Setup, Telling, pids, wait_for
+from tests.video_util import make_clip, same_pictures
 
 # Ray leaves sockets and processes to the end of the process, and warns of its own changes to come.
 pytestmark = [
@@ -34,7 +40,9 @@ def cluster():
     from ray.cluster_utils import Cluster
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join((str(ROOT), os.environ.get("PYTHONPATH", ""))))  # workers find `tests`
+        patch.setenv(
+            "PYTHONPATH", os.pathsep.join((str(ROOT), os.environ.get("PYTHONPATH", "")))
+        )  # workers find `tests`
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_AUTH_MODE", "disabled")
         patch.setenv("OMP_NUM_THREADS", "1")
@@ -44,7 +52,7 @@ def cluster():
 
 
 @dataclass(frozen=True)
-class Telling:
+class TellingSetup:
     """A batch's setup whose work tells where it is done, waits a moment, and tells when a photo is written."""
 
     setup: BatchSetup
@@ -74,7 +82,7 @@ class Watched:
     folder: Path
 
     def run(self, setup, tasks):
-        return self.engine.run(Telling(setup, self.folder), tasks)
+        return self.engine.run(TellingSetup(setup, self.folder), tasks)
 
 
 def test_every_photo_is_written_once_though_a_worker_is_killed(cluster, tmp_path):
@@ -114,6 +122,33 @@ def test_every_photo_is_written_once_though_a_worker_is_killed(cluster, tmp_path
         with Image.open(path) as image:
             image.load()
     assert all(item.finished for item in survey(folder, out).items)
+
+
+def test_a_clip_is_graded_though_a_worker_is_killed(cluster, tmp_path):
+    clip, notes = make_clip(tmp_path / "in.mp4", (9, 8), audio="aac"), tmp_path / "notes"
+    notes.mkdir()
+    save_picture(tmp_path / "style.png", 32, 32, 9)
+    recipe = Recipe(str(save_colourful_model(tmp_path / "tiny.safetensors")), "cpu")
+    model, options = load_model(recipe.model), VideoOptions(segment=0.2, codec="ffv1")
+    style, killed = load_style(tmp_path / "style.png", model), []
+
+    def kill():
+        begun = wait_for(lambda: len(pids(notes)) == 2 and list(notes.glob("*.begun")))
+        killed.append(begun[0].name.split("."))
+        os.kill(int(killed[0][1]), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    workers = Workers(Telling(RayEngine(cluster, jobs=2), notes), recipe)
+    stylize_clip(model, clip, style, tmp_path / "o.mkv", FitOptions(), options, workers=workers)
+    killer.join()
+    stylize_clip(model, clip, style, tmp_path / "whole.mkv", FitOptions(), options)
+    assert same_pictures(tmp_path / "o.mkv", tmp_path / "whole.mkv")
+    done = sorted(path.name.split(".")[0] for path in notes.glob("*.done"))
+    assert done == ["0", "1", "2", "3"], "each once"
+    begun = [path.name.split(".")[0] for path in notes.glob("*.begun")]
+    assert begun.count(killed[0][0]) == 2, "the segment of the killed worker was begun again"
+    assert not (tmp_path / "o.mkv.parts").exists()
 
 
 def test_tasks_and_their_errors(cluster, tmp_path):

@@ -10,15 +10,18 @@ from typing import Annotated, Any
 import typer
 
 from photostyle.cli import console
-from photostyle.cli.batch_running import Told, check_alike, find_engine
+from photostyle.cli.batch_running import Told, check_address, check_alike, find_engine, found_anywhere
 from photostyle.cli.job_presets import JobPreset
 from photostyle.cli.parameters import (
     DEFAULTS,
     FIT_SIZE,
     SEGMENT,
+    Address,
     Bits,
     Device,
     DeviceOption,
+    EngineChoice,
+    EngineName,
     Finish,
     FitSize,
     Matching,
@@ -44,7 +47,6 @@ from photostyle.errors import ParameterError
 from photostyle.options import FitOptions
 
 FormatName = Enum("FormatName", {n: n for n in ("same", "jpg", "png", "tiff", "webp")}, type=str)  # type: ignore[misc]
-EngineName = Enum("EngineName", {name: name for name in ("local", "ray")}, type=str)  # type: ignore[misc]
 
 
 def batch(
@@ -74,15 +76,8 @@ def batch(
         typer.Option(metavar="N", min=1, help="Photos at a time.", show_default="1; with Ray one a machine"),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be done, and do nothing.")] = False,
-    engine: Annotated[  # type: ignore[valid-type]
-        EngineName, typer.Option(help="Processes of this machine, or a Ray cluster.")
-    ] = EngineName("local"),
-    address: Annotated[
-        str | None,
-        typer.Option(
-            metavar="HOST:PORT|auto", help="The Ray cluster.", show_default="one on this machine, for this run"
-        ),
-    ] = None,
+    engine: EngineChoice = EngineName("local"),
+    address: Address = None,
     strength: Annotated[
         str | None,
         typer.Option(
@@ -139,8 +134,7 @@ def batch(
     check_regions(None, None, segment, by_region=by_region and bool(styles))
     if style_file and (shared_fit or pairs or kept):
         raise ParameterError("--shared-fit, --map and --keep are for style photos; a saved style has its own")
-    if address is not None and engine.value == "local":
-        raise ParameterError("--address is of a Ray cluster: add --engine ray")
+    check_address(engine.value, address)
     stages: Any = tuple(stage.strip() for stage in at.split(","))  # FitOptions checks the names
     fit = FitOptions(
         stages, matching.value, DEFAULTS.strength if common is None else common, strengths=own,
@@ -151,6 +145,7 @@ def batch(
         folder, out = folder.absolute(), out.absolute()
         styles = [(region, path.absolute()) for region, path in styles]
         style_file = style_file and style_file.absolute()
+        model, segment = model and found_anywhere(model), found_anywhere(segment)
 
     from photostyle.jobs.batch import check_report, settings, write_report
     from photostyle.jobs.batch_plan import survey

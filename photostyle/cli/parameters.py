@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
@@ -26,6 +27,7 @@ MatchingName = Enum("MatchingName", {name: name for name in MATCHINGS}, type=str
 Switch = Enum("Switch", {name: name for name in ("on", "off")}, type=str)  # type: ignore[misc]
 RenderMode = Enum("RenderMode", {name: name for name in ("auto", "full", "grid")}, type=str)  # type: ignore[misc]
 BitDepth = Enum("BitDepth", {name: name for name in ("8", "16")}, type=str)  # type: ignore[misc]
+EngineName = Enum("EngineName", {name: name for name in ("local", "ray")}, type=str)  # type: ignore[misc]
 UnpoolName = Enum("UnpoolName", {name: name for name in ("sum", "cat5")}, type=str)  # type: ignore[misc]
 
 Contents = Annotated[list[Path], typer.Argument(metavar="CONTENT", help="Photos to retouch.", show_default=False)]
@@ -78,6 +80,11 @@ FitSize = Annotated[
 Bits = Annotated[  # type: ignore[valid-type]
     BitDepth | None,
     typer.Option(help="Bits a sample of results; 16 for PNG and TIFF.", show_default="those of the photo"),
+]
+EngineChoice = Annotated[EngineName, typer.Option(help="Processes of this machine, or a Ray cluster.")]  # type: ignore[valid-type]
+Address = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT|auto", help="The Ray cluster.", show_default="one on this machine, for this run"),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
@@ -166,7 +173,7 @@ def parse_styles(texts: Sequence[str]) -> list[tuple[str | None, Path]]:
     styles: list[tuple[str | None, Path]] = []
     for text in texts:
         region, separator, path = text.partition("=")
-        plain = not separator or "/" in region or Path(text).exists()
+        plain = not separator or "/" in region or os.path.exists(text)
         styles.append((None, Path(text)) if plain else (_region(region, "--style", text), Path(path)))
     return styles
 
@@ -177,7 +184,7 @@ def parse_weighted(texts: Sequence[str], what: str) -> list[tuple[Path, float]]:
     for text in texts:
         path, separator, weight = text.rpartition(":")
         try:
-            number = float(weight) if separator and not Path(text).exists() else None
+            number = float(weight) if separator and not os.path.exists(text) else None
         except ValueError:
             number = None
         if number is not None and not 0 <= number < float("inf"):

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from photostyle.cli import console
+from photostyle.cli.batch_running import check_address, find_engine, found_anywhere
 from photostyle.cli.job_presets import JobPreset
 from photostyle.cli.parameters import (
     DEFAULTS,
     SEGMENT,
+    Address,
     Device,
     DeviceOption,
+    EngineChoice,
+    EngineName,
     Matching,
     MatchingName,
     ModelName,
@@ -24,7 +28,7 @@ from photostyle.cli.parameters import (
     Quiet,
     parse_strength,
 )
-from photostyle.cli.video_running import Progress, check_installed, masks_for, run_clip
+from photostyle.cli.video_running import Progress, check_installed, run_clip
 from photostyle.errors import ParameterError
 from photostyle.jobs.video_options import FIT_MODES, VideoOptions
 from photostyle.options import FitOptions
@@ -91,6 +95,12 @@ def video(
     ] = None,
     preview: Annotated[bool, typer.Option("--preview", help="Small, and quickly encoded.")] = False,
     allow_hdr: Annotated[bool, typer.Option("--allow-hdr", help="Go on with PQ and HLG clips.")] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Segments at a time.", show_default="1; with Ray one a machine"),
+    ] = None,
+    engine: EngineChoice = EngineName("local"),
+    address: Address = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
     preset: JobPreset = None,
     overwrite: Overwrite = False,
@@ -110,11 +120,15 @@ def video(
         raise ParameterError(f"{given} needs {missing} beside it, or --segment auto for the other side")
     if own and segment == "off" and content_mask is None:
         raise ParameterError("a strength by region needs regions: give masks, or --segment auto")
+    check_address(engine.value, address)
+    shared = engine.value == "ray" or (jobs or 1) > 1
+    if shared and options.fit == "frame":
+        raise ParameterError("--fit frame goes without --jobs and --engine")
     check_installed()
 
     from photostyle.device import resolve
     from photostyle.jobs.video import load_style, stylize_clip
-    from photostyle.jobs.video_regions import segmented
+    from photostyle.jobs.video_regions import masks_of, segmented
     from photostyle.weights import load_model
 
     where = resolve(device.value)
@@ -124,13 +138,24 @@ def video(
         from photostyle.segmentation import load_segmenter
 
         found = segmented(load_segmenter(segment, where))
-    regions = masks_for(content_mask, clip) if content_mask else found
+    regions = masks_of(content_mask, clip) if content_mask else found
     reference = load_style(style, network, mask=style_mask, segment=found)
+    workers = None
+    if shared:
+        from photostyle.jobs.video_workers import Recipe, Workers
+
+        recipe = Recipe(
+            found_anywhere(model), device.value, content_mask and content_mask.absolute(), found_anywhere(segment),
+            jobs or 1 if engine.value == "local" else 1,
+        )  # fmt: skip
+        workers = Workers(find_engine(engine.value, address, jobs, device.value), recipe)
+        if engine.value == "ray":  # workers are elsewhere
+            clip, out = clip.absolute(), out.absolute()
 
     def work(progress: Progress) -> Report:
         return stylize_clip(
             network, clip, reference, out, how, options, regions=regions, resume=resume, overwrite=overwrite,
-            progress=progress,
+            progress=progress, workers=workers,
         )  # fmt: skip
 
     run_clip(clip, out, work, quiet)
@@ -169,7 +194,7 @@ def apply_to_clips(
     from photostyle.io import CLASS_COLOURS, ensure_folder
     from photostyle.jobs.video import apply_clip, stylize_clip
     from photostyle.jobs.video_looks import StyleSide
-    from photostyle.jobs.video_regions import segmented
+    from photostyle.jobs.video_regions import masks_of, segmented
     from photostyle.regions import WHOLE
     from photostyle.targets import Target
 
@@ -191,7 +216,7 @@ def apply_to_clips(
         output = out / clip.with_suffix(suffix).name if out.is_dir() else out
 
         def work(progress: Progress, clip: Path = clip, output: Path = output) -> Report:
-            regions = masks_for(mask, clip) if mask else found
+            regions = masks_of(mask, clip) if mask else found
             common: Any = {"resume": not overwrite, "overwrite": overwrite, "progress": progress}
             if isinstance(style, Target):
                 how = style.options if strength is None else replace(style.options, strength=strength)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,6 @@ from photostyle.errors import ParameterError
 
 if TYPE_CHECKING:
     from photostyle.jobs.video import Report
-    from photostyle.jobs.video_regions import RegionSource
 
 Progress = Callable[[str, int, int], None]
 
@@ -25,19 +25,9 @@ def check_installed() -> None:
         raise ParameterError("clips need PyAV and OpenCV: pip install 'photostyle[video]'")
 
 
-def masks_for(path: Path, clip: Path) -> RegionSource:
-    """A user's masks of a clip's frames. Raises PhotostyleError."""
-    from photostyle.io.video import VideoReader
-    from photostyle.jobs.video_regions import Masks
-
-    info = VideoReader(clip).info
-    shown = (info.height, info.width) if round(info.rotation / 90) % 2 == 0 else (info.width, info.height)
-    return Masks(path, shown)
-
-
 def run_clip(clip: Path, out: Path, work: Callable[[Progress], Report], quiet: bool) -> None:
     """Do a clip under a progress bar and say what became of it."""
-    if out.exists() and clip.exists() and out.samefile(clip):
+    if os.path.exists(out) and os.path.exists(clip) and os.path.samefile(out, clip):
         raise ParameterError(f"{out}: would replace the clip itself; choose another output path")
     try:
         with _bar(quiet) as update:

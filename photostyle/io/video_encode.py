@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ class SegmentWriter:
 
     def __init__(self, path: Path, encoding: Encoding) -> None:
         self.path, self._encoding = path, encoding
-        self._partial = path.with_name(path.name + ".partial")
+        # A name of its own: a worker that was given up may still be writing the same segment.
+        self._partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
         self._first: int | None = None
         self._frames = 0
         codec = CODECS[encoding.codec]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,9 +12,10 @@ from torch import Tensor
 
 from photostyle import yuv
 from photostyle.io import UNSURE
-from photostyle.io.video_codecs import Encoding
+from photostyle.io.video_codecs import Encoding, encoding_for
 from photostyle.io.video_info import FULL, Planes, VideoInfo
 from photostyle.jobs.video_looks import Look, StyleSide, reduced
+from photostyle.jobs.video_options import PREVIEW_SIDE, VideoOptions
 from photostyle.jobs.video_regions import RegionSource, upright
 from photostyle.networks import WCT2
 from photostyle.options import FitOptions
@@ -123,3 +125,13 @@ def output_layout(info: VideoInfo, encoding: Encoding) -> yuv.Layout:
     matrix = encoding.colour.matrix if info.rgb else info.matrix
     full = info.full if encoding.colour.range_ == 0 else encoding.colour.range_ == FULL
     return yuv.Layout(encoding.bits, matrix, full, *encoding.shifts, grey=encoding.format.startswith("gray"))
+
+
+def chosen_encoding(info: VideoInfo, output: Path, options: VideoOptions) -> Encoding:
+    """What a clip is written as. Raises ParameterError."""
+    size = None
+    scale = PREVIEW_SIDE / max(info.width, info.height)
+    if options.preview and scale < 1:
+        height, width = (max(16, 2 * round(side * scale / 2)) for side in (info.height, info.width))
+        size = (height, width)
+    return encoding_for(info, output.suffix, options.codec, options.crf, size=size, preview=options.preview)

@@ -6,11 +6,14 @@ shots that were found), the looks, and ``segment-NNNNN.EXT``. Every file appears
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,10 @@ from photostyle.io.files import atomic_write, ensure_folder
 from photostyle.io.opening import describe
 
 _PLAN = "plan.json"
+# Also what a run that was killed had not yet given its name.
+_OURS = re.compile(
+    r"plan\.json|shot-\d+-\d+\.(style|moments)|segment-\d+\.\w+(\.[0-9a-f]{32}\.partial)?|\.[0-9a-f]{32}\.\w+"
+)
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,20 @@ class Plan:
         return found
 
 
+def _sound(plan: Plan) -> bool:
+    """Whether a plan that was read can be one: ticks that increase, and shots that cover them one after the other."""
+    numbers = [number for shot in plan.shots for number in (shot.first, shot.count, shot.windows)]
+    if not all(type(number) is int for number in (*plan.pts, *numbers)) or type(plan.damaged) is not bool:
+        return False
+    ends = [0, *(shot.first + shot.count for shot in plan.shots)]
+    return (
+        all(one < other for one, other in pairwise(plan.pts))
+        and all(shot.count > 0 and shot.windows >= 0 for shot in plan.shots)
+        and [shot.first for shot in plan.shots] == ends[:-1]
+        and ends[-1] == len(plan.pts) > 0
+    )
+
+
 class Parts:
     """The folder of a run that writes `output`.
 
@@ -90,13 +111,15 @@ class Parts:
 
     Raises:
         OutputError: a run is there and neither was asked for, it was made with other settings, or the folder cannot
-            be written.
+            be written, is a link, or holds files of others.
     """
 
     def __init__(self, output: Path, asked: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
         self.folder = output.with_name(output.name + ".parts")
-        self._asked = json.loads(json.dumps(asked))
+        self.asked = json.loads(json.dumps(asked))
         there = os.path.lexists(self.folder)
+        if there:
+            self._check_ours()
         if there and not resume and not overwrite:
             raise OutputError(
                 f"{self.folder}: an earlier run was interrupted; pass --resume to go on, or --overwrite to start again"
@@ -106,21 +129,36 @@ class Parts:
         ensure_folder(self.folder)
         self._check()
 
-    def _read(self) -> Any:
+    def _check_ours(self) -> None:
+        """The folder is going to be written to and removed: nobody else's files may be in it, nor may it be a link."""
+        try:
+            if self.folder.is_symlink():
+                raise OutputError(f"{self.folder}: is a link, not the folder of a run; move it away")
+            foreign = [name for name in os.listdir(self.folder) if not _OURS.fullmatch(name)]
+        except OSError as error:
+            raise OutputError(f"{self.folder}: cannot be read ({describe(error)}); move it away") from error
+        if foreign:
+            raise OutputError(f"{self.folder}: holds {foreign[0]!r}, which is of no interrupted run; move it away")
+
+    def _read(self) -> dict[str, Any] | None:
         path = self.folder / _PLAN
         try:
-            return json.loads(path.read_text())
+            found = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise OutputError(f"{path}: cannot be read ({describe(error)}); start again with --overwrite") from error
+        if not isinstance(found, dict):
+            raise OutputError(f"{path}: damaged; start again with --overwrite")
+        return found
 
     def _check(self) -> None:
         found = self._read()
         if found is None:
             return
-        before = found.get("asked", {})
-        differing = sorted(key for key in {*before, *self._asked} if before.get(key) != self._asked.get(key))
+        before = found.get("asked")
+        before = before if isinstance(before, dict) else {}
+        differing = sorted(key for key in {*before, *self.asked} if before.get(key) != self.asked.get(key))
         if differing:
             raise OutputError(
                 f"{self.folder}: the interrupted run had another {', '.join(differing)}; "
@@ -132,19 +170,30 @@ class Parts:
         found = self._read()
         if found is None:
             return None
-        shots = [Shot(**shot) for shot in found["shots"]]
-        return Plan(found["pts"], shots, found["damaged"])
+        try:
+            plan = Plan(found["pts"], [Shot(**shot) for shot in found["shots"]], found["damaged"])
+            if _sound(plan):
+                return plan
+        except (LookupError, TypeError):
+            pass
+        raise OutputError(f"{self.folder / _PLAN}: damaged; start again with --overwrite")
 
     def keep(self, plan: Plan) -> None:
         """Write the plan; the looks must be there already. Raises OutputError."""
         shots = [{"first": s.first, "count": s.count, "windows": s.windows} for s in plan.shots]
-        text = json.dumps({"asked": self._asked, "damaged": plan.damaged, "shots": shots, "pts": list(plan.pts)})
+        text = json.dumps({"asked": self.asked, "damaged": plan.damaged, "shots": shots, "pts": list(plan.pts)})
         with atomic_write(self.folder / _PLAN, overwrite=True) as partial:
-            partial.write_text(text)
+            partial.write_text(text, encoding="utf-8")
 
     def segment(self, segment: Segment, extension: str) -> Path:
         """Where a segment is, or will be."""
         return self.folder / f"segment-{segment.number:05d}.{extension}"
+
+    def tidy(self) -> None:
+        """Remove what a run that was killed had begun to write. Nobody else may be at work on it."""
+        for partial in self.folder.glob("*.partial"):
+            with contextlib.suppress(OSError):
+                partial.unlink()
 
     def remove(self) -> None:
         """The folder is no longer needed. Raises OutputError if it cannot be removed."""

@@ -19,6 +19,7 @@ from torch import Tensor
 from photostyle import motion
 from photostyle.errors import ParameterError
 from photostyle.io import UNSURE
+from photostyle.io.video import VideoReader
 from photostyle.io.video_masks import MaskFrames
 from photostyle.jobs.segment import ClassSegmentation
 from photostyle.labels import adapt
@@ -189,6 +190,13 @@ def upright(rotation: int) -> tuple[Callable[[Tensor], Tensor], Callable[[Region
         return Regions({n: torch.rot90(w, -quarter, (-2, -1)) for n, w in regions.weights.items()}, regions.hard)
 
     return (lambda image: torch.rot90(image, quarter, (-2, -1))), back
+
+
+def masks_of(path: Path, clip: Path) -> Masks:
+    """A user's masks of a clip's frames. Raises MaskError, VideoReadError."""
+    info = VideoReader(clip).info
+    shown = (info.height, info.width) if round(info.rotation / 90) % 2 == 0 else (info.width, info.height)
+    return Masks(path, shown)
 
 
 def segmented(segmenter: Segmenter) -> Smoothed:

@@ -1,4 +1,7 @@
-"""The second pass: every segment that is not there yet is decoded, graded and encoded."""
+"""The second pass: every segment that is not there yet is decoded, graded and encoded.
+
+A segment comes out the same whoever does it, and whatever was done before it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from photostyle.errors import VideoReadError
 from photostyle.io.video import Frame, VideoReader
 from photostyle.io.video_codecs import CODECS, Encoding
 from photostyle.io.video_encode import SegmentWriter
-from photostyle.io.video_info import Planes
+from photostyle.io.video_info import Planes, VideoInfo
 from photostyle.jobs.video_grade import Grader
 from photostyle.jobs.video_look_files import load_look
 from photostyle.jobs.video_looks import Look
@@ -44,7 +47,16 @@ class _Item:
         return self.index == self.segment.first + self.segment.count - 1
 
 
-def grade_segments(
+def planned(
+    plan: Plan, parts: Parts, encoding: Encoding, info: VideoInfo, options: VideoOptions
+) -> list[tuple[Segment, Path]]:
+    """All segments of a clip, in order, and where they are or will be."""
+    segments = plan.segments(max(1, round(options.segment * info.rate)))
+    extension = CODECS[encoding.codec].segment
+    return [(segment, parts.segment(segment, extension)) for segment in segments]
+
+
+def grade(
     reader: VideoReader,
     plan: Plan,
     parts: Parts,
@@ -52,28 +64,24 @@ def grade_segments(
     encoding: Encoding,
     model: WCT2,
     options: VideoOptions,
-    progress: Progress,
-) -> list[tuple[Path, Sequence[int]]]:
-    """Make the segments that are missing; returns the files of all, in order, with the ticks of their frames.
+    todo: Sequence[tuple[Segment, Path]],
+    progress: Callable[[int], None],
+) -> None:
+    """Make the segments `todo`; `progress` is told how many frames more are done.
 
-    Decoding, the network and encoding overlap; frames in flight are bounded. Batches never cross segments, so that a
-    segment comes out the same whatever was done before it.
+    Decoding, the network and encoding overlap; frames in flight are bounded. Batches never cross segments.
 
     Raises:
         PhotostyleError: the clip has changed, or a segment cannot be written. No part of a segment is left.
     """
-    segments = plan.segments(max(1, round(options.segment * reader.info.rate)))
-    extension = CODECS[encoding.codec].segment
-    paths = [parts.segment(segment, extension) for segment in segments]
-    todo = [segment for segment, path in zip(segments, paths, strict=True) if not path.exists()]
-    done = sum(segment.count for segment in segments) - sum(segment.count for segment in todo)
-    looks = _Looks(plan, parts, model)
+    looks, paths = _Looks(plan, parts, model), {segment.number: path for segment, path in todo}
     cuda = next(model.parameters()).device.type == "cuda"
     usual = options.batch or (_GPU_BATCH if cuda else 1)
     writer: SegmentWriter | None = None
     waiting: list[_Item] = []
     try:
-        with ahead(_items(reader, plan, todo, grader.lead), max(_DEPTH, usual)) as items, behind(_DEPTH) as give:
+        frames = _items(reader, plan, [segment for segment, _ in todo], grader.lead)
+        with ahead(frames, max(_DEPTH, usual)) as items, behind(_DEPTH) as give:
             for item in items:
                 segment = item.segment
                 if writer is None:
@@ -88,16 +96,14 @@ def grade_segments(
                     continue
                 for index, planes in zip((i.index for i in waiting), _graded(grader, look, plan, waiting), strict=True):
                     give(functools.partial(writer.write, plan.pts[index], planes))
-                done += len(waiting)
-                waiting = []
-                progress("grading", done, len(plan.pts))
+                count, waiting = len(waiting), []
+                progress(count)
                 if item.ends:
                     give(writer.close)
                     writer = None
     finally:
         if writer is not None:
             writer.abandon()
-    return [(path, plan.pts[s.first : s.first + s.count]) for path, s in zip(paths, segments, strict=True)]
 
 
 def _graded(grader: Grader, look: Look, plan: Plan, items: Sequence[_Item]) -> list[Planes]:
