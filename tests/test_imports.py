@@ -18,8 +18,9 @@ FLOORS = {
     "fitting": 6, "tiling": 6, "grid": 6, "interpolation": 6,
     "methods": 7,
     "training": 8, "jobs": 8,
-    "cli": 9,
-    "__main__": 10,
+    "web": 9,
+    "cli": 10,
+    "__main__": 11,
 }  # fmt: skip
 CORE = {
     "errors", "names", "options", "haar", "matching", "networks", "regions", "transfer", "fitting", "features",
@@ -68,6 +69,8 @@ def test_imports_point_downwards(path):
         assert not packages & {"requests", "urllib", "pooch", "http"}
     if here != "cli":
         assert not packages & {"typer", "rich", "click"}
+    if here != "web":
+        assert not packages & {"gradio", "fastapi", "starlette", "uvicorn"}
 
 
 def test_only_the_command_line_prints_or_exits():

@@ -114,6 +114,7 @@ def stylized(
             rendering,
             content_regions=planned.content,
             style_regions=planned.styles,
+            style_weights=[reference.weight for reference in references],
             sources=planned.sources,
             options=planned.options,
         )

@@ -46,11 +46,13 @@ class Reference:
         loaded: the photo.
         region: the content's region that it is meant for; None serves all that have no style of their own.
         regions: its own regions, where they are known already.
+        weight: its share where several styles serve the same pixels.
     """
 
     loaded: Loaded
     region: str | None = None
     regions: Regions | None = None
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -118,7 +118,7 @@ def segment_file(
     names, labels = label_map(regions)
     write_mask(output, labels, names, overwrite=overwrite)
     if overlay:
-        write_photo(overlay, _overlay(loaded, labels, names), like=loaded.photo, overwrite=overwrite)
+        write_photo(overlay, overlaid(loaded.photo.pixels, labels, names), like=loaded.photo, overwrite=overwrite)
     return {name: float((labels == number).mean()) for number, name in enumerate(names)}
 
 
@@ -132,10 +132,13 @@ def label_map(regions: Regions) -> tuple[list[str], npt.NDArray[np.uint8]]:
     return [names[number] for number in found.tolist()], labels.to(torch.uint8).cpu().numpy()
 
 
-def _overlay(loaded: Loaded, labels: npt.NDArray[np.uint8], names: Sequence[str]) -> npt.NDArray[np.float32]:
+def overlaid(
+    pixels: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8], names: Sequence[str]
+) -> npt.NDArray[np.float32]:
+    """A photo (H, W, 3) with the colours of its labels (H, W) laid over it, their borders white."""
     colours = region_colours(names)
     table = np.array([colours[name] for name in names], np.float32) / 255
-    mixed: npt.NDArray[np.float32] = ((loaded.photo.pixels + table[labels]) / 2).astype(np.float32)
+    mixed: npt.NDArray[np.float32] = ((pixels + table[labels]) / 2).astype(np.float32)
     border = np.zeros(labels.shape, np.bool_)
     border[1:] |= labels[1:] != labels[:-1]
     border[:, 1:] |= labels[:, 1:] != labels[:, :-1]

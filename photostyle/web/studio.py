@@ -1,0 +1,227 @@
+"""The photo tab without its page: a photo, its styles, a preview of both, and the result at full size.
+
+Whatever is written is written by `photostyle.jobs.photo`, from the uploaded files, as the command does it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from torch import Tensor
+
+from photostyle.errors import ParameterError
+from photostyle.io import check_size, read_photo
+from photostyle.jobs.applying import Application, applied
+from photostyle.jobs.fitting import fit_and_render
+from photostyle.jobs.loading import Loaded, load, tensor
+from photostyle.jobs.photo import apply_file, stylize_file
+from photostyle.jobs.regions import Reference, RegionPlan, RegionSettings, plan, prepare
+from photostyle.jobs.rendering import FIT_PIXELS, Rendering
+from photostyle.jobs.style import make_style
+from photostyle.labels import Decision
+from photostyle.presets import SUFFIX, load_style, save_style
+from photostyle.regions import Regions
+from photostyle.targets import Target
+from photostyle.transfer import Transfer
+from photostyle.web.preview import SEEN, SHOWN, Preview
+from photostyle.web.wishes import MOST_STYLES, Engine, Source, Wishes, result_name, result_stem
+
+
+@dataclass(eq=False)
+class Studio:
+    """The state of a photo tab.
+
+    Attributes:
+        engine: the networks.
+        folder: of the session.
+        content: the photo.
+        styles: the references.
+        saved: a saved style in place of references, and its file.
+        mask: the photo's regions as they were corrected.
+        plan: what is known of regions.
+        preview: of the present photo and styles; None if there is nothing to see yet.
+        wishes: what the preview was made for.
+        own: regions whose strength was set by itself.
+        lock: held while something is done for this page.
+    """
+
+    engine: Engine
+    folder: Path
+    content: Source | None = None
+    styles: list[Source] = field(default_factory=list)
+    saved: tuple[Path, Transfer | Target] | None = None
+    mask: Path | None = None
+    plan: RegionPlan | None = None
+    preview: Preview | None = None
+    wishes: Wishes = field(default_factory=Wishes)
+    own: dict[str, float] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    _prepared: list[Reference] = field(default_factory=list)
+
+    def new_folder(self) -> Path:
+        """A folder for one file, so that equal names do not meet."""
+        folder = self.folder / secrets.token_hex(16)
+        folder.mkdir(mode=0o700)
+        return folder
+
+    def take(self, path: Path, pixels: int) -> Source:
+        """Read an uploaded photo of at most `pixels` pixels. Raises ImageReadError, ImageSizeError."""
+        photo = read_photo(path, max_pixels=pixels)
+        check_size(photo)
+        whole = Loaded(photo, tensor(photo.pixels), photo.size)
+        # A reduced photo shares no memory with the whole one, which may be large.
+        shown = whole.reduced(SHOWN)
+        return Source(path, shown.reduced(SEEN), shown)
+
+    def set_content(self, source: Source | None) -> None:
+        """Another photo; corrections were for the one before."""
+        self.content, self.mask, self.plan, self.preview = source, None, None, None
+        self.own = {}
+
+    def set_styles(self, styles: Sequence[Source]) -> None:
+        """Other references, in place of a saved style too."""
+        if len(styles) > MOST_STYLES:
+            raise ParameterError(f"{len(styles)} references are too many: take {MOST_STYLES} at most")
+        self.styles, self.saved, self.preview, self._prepared = list(styles), None, None, []
+
+    def set_saved(self, path: Path, style: Transfer | Target) -> None:
+        """A saved style in place of references."""
+        self.styles, self.saved, self.preview, self._prepared = [], (path, style), None, []
+
+    def load_saved(self, path: Path) -> None:
+        """A saved style from a file. Raises WeightsError, TransferMismatchError."""
+        self.set_saved(path, load_style(path, self.engine.model))
+
+    def weigh(self, weights: Sequence[float]) -> None:
+        """Other shares of the references. Raises ParameterError if none is left."""
+        if not sum(weights) > 0:
+            raise ParameterError("at least one reference must have a weight above 0")
+        self.styles = [replace(style, weight=weight) for style, weight in zip(self.styles, weights, strict=True)]
+
+    def remember(self, address: str) -> str:
+        """Where the page shows the photo; returns it."""
+        if self.content:
+            self.content = replace(self.content, address=address)
+        return address
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a photo and a style."""
+        return self.content is not None and bool(self.styles or self.saved)
+
+    @property
+    def shares(self) -> list[float]:
+        """Of each style; they sum to 1."""
+        total = sum(style.weight for style in self.styles)
+        return [style.weight / total for style in self.styles] if total else [1.0]
+
+    def refresh(self, wishes: Wishes) -> Preview:
+        """Make the preview anew if it is not the one of these wishes. Raises PhotostyleError."""
+        if self.content is None or not self.ready:
+            raise ParameterError("choose a photo and a reference first")
+        if self.preview is None or wishes.look != self.wishes.look or self._outdated:
+            self.wishes = wishes
+            self.plan, self.preview = (self._of_saved if self.saved else self._of_references)(self.content, wishes.look)
+        self.wishes = wishes
+        return self.preview
+
+    @property
+    def _outdated(self) -> bool:
+        return self.preview is not None and not self.saved and list(self.preview.shares) != self.shares
+
+    def _of_references(self, content: Source, wishes: Wishes) -> tuple[RegionPlan, Preview]:
+        settings = self._settings(wishes)
+        given = [Reference(style.seen, weight=style.weight) for style in self.styles]
+        if settings.segment and not self._prepared:
+            self._prepared = prepare(given, settings)
+        known = [each.regions for each in self._prepared] if settings.segment else [None] * len(given)
+        references = [replace(one, regions=found) for one, found in zip(given, known, strict=True)]
+        made = plan(content.seen, references, (self.mask, None), settings, wishes.options)
+        images = [reference.loaded.image for reference in references]
+
+        def answer(strength: float, shares: Sequence[float] | None) -> Tensor:
+            return fit_and_render(
+                self.engine.model, content.seen.image.clone(), images, _whole(), content_regions=made.content,
+                style_regions=made.styles, sources=made.sources, style_weights=shares or own_shares,
+                options=replace(made.options, strength=strength, strengths=dict.fromkeys(settings.keep, 0.0)),
+            )[1].cpu()  # fmt: skip
+
+        own_shares = self.shares
+        preview = Preview(
+            content.seen.image, content.shown.image, answer, styles=len(images), shares=own_shares,
+            regions=made.content,
+        )  # fmt: skip
+        return made, preview
+
+    def _of_saved(self, content: Source, wishes: Wishes) -> tuple[RegionPlan, Preview]:
+        saved = self.saved
+        if saved is None:
+            raise ParameterError("choose a style first")
+        style = saved[1]
+        decisions: list[Decision] = []
+
+        def decided(made: Sequence[Decision]) -> None:
+            decisions[:] = made
+
+        def answer(strength: float, _shares: Sequence[float] | None) -> Tensor:
+            how = Application(self.mask, self._settings(wishes), decided, strength, {})
+            copy = replace(content.seen, image=content.seen.image.clone())
+            return applied(style, copy, _whole(), how)[1].cpu()
+
+        preview = Preview(content.seen.image, content.shown.image, answer)
+        preview.at(1.0)
+        return RegionPlan(None, None, None, tuple(decisions), style.options), preview
+
+    def _settings(self, wishes: Wishes) -> RegionSettings:
+        segment = self.engine.segmentation if wishes.segment else None
+        return RegionSettings(segment, True, dict(wishes.mapping), wishes.keep)
+
+    @property
+    def regions(self) -> Regions | None:
+        """The photo's regions, at the size of what the network sees."""
+        return self.plan.content if self.plan else None
+
+    @property
+    def style_regions(self) -> list[Regions]:
+        """Those of the references."""
+        return list(self.plan.styles or ()) if self.plan else []
+
+    def save_style(self, wishes: Wishes) -> Path:
+        """The look as a file, fitted to each photo that it is applied to. Raises PhotostyleError."""
+        if not self.styles:
+            raise ParameterError("there are no references to make a style of: choose one first")
+        styles = [(style.path, style.weight) for style in self.styles]
+        settings = RegionSettings(self.engine.segmentation if wishes.segment else None)
+        made = make_style(self.engine.model, styles, wishes.options, regions=settings)
+        path = self.new_folder() / f"{result_stem(self.styles[0].path)}{SUFFIX}"
+        save_style(made, path)
+        return path
+
+    def export(self, wishes: Wishes) -> Path:
+        """Write the result at full size, in the photo's format; returns the file. Raises PhotostyleError."""
+        if self.content is None or not self.ready:
+            raise ParameterError("choose a photo and a reference first")
+        content, rendering = self.content.path, Rendering()
+        output = self.folder / result_name(content, self.content.shown.photo.bits)
+        settings = self._settings(wishes)
+        if self.saved:
+            options = wishes.options
+            apply_file(
+                self.saved[1], content, output, mask=self.mask, regions=settings, strength=options.strength,
+                strengths=options.strengths, rendering=rendering, overwrite=True,
+            )  # fmt: skip
+            return output
+        references = [Reference(load(style.path).reduced(FIT_PIXELS), weight=style.weight) for style in self.styles]
+        stylize_file(
+            self.engine.model, content, prepare(references, settings), output, wishes.options,
+            masks=(self.mask, None), regions=settings, rendering=rendering, overwrite=True,
+        )  # fmt: skip
+        return output
+
+
+def _whole() -> Rendering:
+    return Rendering(mode="full", fit_pixels=0)

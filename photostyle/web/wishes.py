@@ -1,0 +1,102 @@
+"""What goes into a preview and a result: photos, options as the page has them, and the networks that all share."""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+
+from photostyle.io import OUTPUT_EXTENSIONS
+from photostyle.jobs.loading import Loaded
+from photostyle.jobs.regions import Segmentation
+from photostyle.jobs.segment import find_segmentation
+from photostyle.networks import WCT2
+from photostyle.options import FitOptions
+
+MOST_STYLES = 4
+
+
+@dataclass(frozen=True)
+class Source:
+    """An uploaded photo.
+
+    Attributes:
+        path: where it lies, in a folder of its session.
+        seen: its copy for the network.
+        shown: its copy for the eye.
+        weight: its share among the styles, if it is one.
+        address: where the page shows it, once it does.
+    """
+
+    path: Path
+    seen: Loaded
+    shown: Loaded
+    weight: float = 1.0
+    address: str | None = None
+
+    @property
+    def full_size(self) -> tuple[int, int]:
+        """(H, W) of the file."""
+        return self.shown.full_size
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the page asks for.
+
+    Attributes:
+        options: how the style is fitted, with the strength and those of regions.
+        segment: whether regions are found.
+        mapping: content region to style region.
+        keep: regions that stay as they are.
+    """
+
+    options: FitOptions = field(default_factory=FitOptions)
+    segment: bool = True
+    mapping: tuple[tuple[str, str], ...] = ()
+    keep: tuple[str, ...] = ()
+
+    @property
+    def look(self) -> Wishes:
+        """The same without what a preview answers by itself."""
+        return replace(self, options=replace(self.options, strength=1.0, strengths={}))
+
+
+@dataclass(eq=False)
+class Engine:
+    """What all sessions share.
+
+    Attributes:
+        model: the network.
+        segmentation: finds regions.
+    """
+
+    model: WCT2
+    _found: Segmentation | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return next(self.model.parameters()).device
+
+    @property
+    def segmentation(self) -> Segmentation | None:
+        """What finds regions; loaded when it is first wanted."""
+        with self._lock:
+            self._found = self._found or find_segmentation("auto", None, self.device)
+            return self._found
+
+
+def result_name(content: Path, bits: int) -> str:
+    """What the result of a photo is called: its format where it can be written."""
+    suffix = content.suffix if content.suffix.lower() in OUTPUT_EXTENSIONS else ".tif" if bits > 8 else ".jpg"
+    return f"{result_stem(content)}-styled{suffix}"
+
+
+def result_stem(path: Path) -> str:
+    """A file's name without its extension and without what names of files should not have."""
+    return re.sub(r"[^\w.-]+", "-", path.stem).strip(".-")[:80] or "photo"
