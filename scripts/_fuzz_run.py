@@ -22,7 +22,8 @@ from _fuzz_cases import FindingError, offline, try_case
 from _fuzz_corpus import Seed
 from _fuzz_mutate import mutated
 
-SECONDS = 20.0
+SECONDS = 20.0  # of processor time
+PATIENCE = 60.0  # seconds in all: the machine may have other work
 MEMORY = 2 << 30  # bytes of memory in use beyond the worker's own before the case
 _ADDRESSES = 8 << 30  # bytes of address space: what asks for more is told that there is no memory, as on a full machine
 _CHUNK = 100  # cases a worker
@@ -39,7 +40,7 @@ class Result:
         kind, name: of the file that was damaged.
         what: ``output`` or ``refused``, or one of FOUND, CRASHED, HUNG, GREEDY.
         text: what is to be known of it: the traceback, the signal.
-        seconds: that it took.
+        seconds: of the processor that it took; of the clock where it did not end.
         memory: bytes at its peak beyond what the worker had.
     """
 
@@ -90,7 +91,7 @@ def _worker(
     done, current, started = 0, Result(indices[0], "?", "?", CRASHED), time.monotonic()
     with os.fdopen(ours) as stream:
         while True:
-            patience = max(0.0, started + SECONDS - time.monotonic())
+            patience = max(0.0, started + PATIENCE - time.monotonic())
             ready = select.select([stream], [], [], patience)[0]
             line = stream.readline() if ready else ""
             if not line:
@@ -142,7 +143,7 @@ def _one(seeds: Sequence[Seed], scene: Path, folder: Path, number: int, index: i
     tell(result)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    used, started = _peak(reset=True), time.monotonic()
+    used, started = _peak(reset=True), time.process_time()
     what, text = FOUND, ""
     try:
         with warnings.catch_warnings():
@@ -155,7 +156,10 @@ def _one(seeds: Sequence[Seed], scene: Path, folder: Path, number: int, index: i
     memory = _peak() - used
     if memory > MEMORY and what != FOUND:
         what, text = GREEDY, f"{memory / 2**20:.0f} MiB"
-    tell(replace(result, what=what, text=text, seconds=time.monotonic() - started, memory=memory))
+    seconds = time.process_time() - started
+    if seconds > SECONDS and what != FOUND:
+        what, text = HUNG, f"{seconds:.0f} s"
+    tell(replace(result, what=what, text=text, seconds=seconds, memory=memory))
 
 
 def _peak(*, reset: bool = False) -> int:

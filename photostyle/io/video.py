@@ -193,5 +193,7 @@ def _video_stream(container: Any, path: Path) -> Any:
     stream = container.streams.best("video")
     if stream is None:
         raise VideoReadError(f"{path}: holds no video stream; give a clip")
+    if stream.codec_context is None:
+        raise VideoReadError(f"{path}: its video is of a codec that is not known here; convert it to H.264")
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}  # what the stream itself says, frame by frame
     return stream
