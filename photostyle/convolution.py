@@ -33,6 +33,7 @@ class Convolution(nn.Conv2d):
 
 
 def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    weight, bias = weight.to(x.dtype), None if bias is None else bias.to(x.dtype)
     height, width = x.shape[-2:]
     if x.is_cuda or torch.is_grad_enabled() or height * width < _LEAST or min(height, width) < 4:
         return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), weight, bias)

@@ -14,13 +14,14 @@ from torch import Tensor
 
 from photostyle import fit_job, measuring
 from photostyle.fit_job import Images, Job, RegionMaps
+from photostyle.mapping import SiteMap, map_features
 from photostyle.measuring import Measured
 from photostyle.networks import WCT2
 from photostyle.options import FitOptions
 from photostyle.regions import Regions
 from photostyle.sources import Sources
 from photostyle.targets import Target
-from photostyle.transfer import SiteMap, Transfer, as_batch, finished, map_features, pad, site_groups, walk
+from photostyle.transfer import Transfer, as_batch, finished, pad, site_groups, walk
 
 
 @torch.no_grad()

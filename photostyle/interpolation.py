@@ -19,9 +19,10 @@ from torch import Tensor
 
 from photostyle import matching
 from photostyle.errors import ParameterError, TransferMismatchError
+from photostyle.mapping import SiteMap, map_features
 from photostyle.matching import Moments
 from photostyle.regions import WHOLE, Regions
-from photostyle.transfer import SiteMap, Transfer, as_batch, as_regions, map_features, pad, run
+from photostyle.transfer import Transfer, as_batch, as_regions, pad, run
 
 SiteMoments = Mapping[str, Moments]  # region name to moments
 

@@ -10,7 +10,9 @@ that content features (μ_c, Σ_c) take the mean of the style and, as far as A r
 ``adain``     A = diag(σ̂_s / σ̂_c)        channel by channel (Huang & Belongie, ICCV 2017)
 ``cholesky``  A = L_s L_c^-1, Σ̂ = L Lᵀ    cheapest; depends on the order of the channels
 
-Moments and factorisations are computed in float64 whatever the features' dtype.
+Factorisations are computed in float64 whatever the features' dtype. Moments of float32 features are sums in float32
+over some thousand pixels at a time, about a rough mean, which are summed up in float64; of float64 features, and where
+gradients are wanted, all is float64.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ from torch import Tensor
 from photostyle.errors import NumericalError, ParameterError
 from photostyle.options import MATCHINGS, Matching
 
-_CHUNK = 1 << 22  # float64 values converted at a time: bounds the extra memory to tens of megabytes
+_CHUNK = 1 << 17  # values of features taken at a time: they and what is made of them stay in a core's cache
+_CHUNK_CUDA = 1 << 26  # there few large products are fast, and memory bounds them
+_SAMPLE = 4096  # pixels that the rough mean is taken of
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,9 @@ class AffineMap:
     def __call__(self, features: Tensor) -> Tensor:
         """Map (..., C, H, W) features in their own dtype."""
         matrix, bias = self.matrix.to(features), self.bias.to(features)
+        if features.dim() == 3 and features.stride(0) == 1:  # channels lie last in memory, and stay there
+            pixels = torch.addmm(bias, features.permute(1, 2, 0).flatten(0, 1), matrix.T)
+            return pixels.reshape(*features.shape[1:], -1).permute(2, 0, 1)
         mapped: Tensor = matrix @ features.flatten(-2) + bias[:, None]
         return mapped.reshape(*mapped.shape[:-1], *features.shape[-2:])
 
@@ -73,21 +80,58 @@ def moments(features: Tensor, weights: Tensor | None = None) -> Moments:
         NumericalError: the features contain NaN or infinity.
         ParameterError: no pixel has weight.
     """
-    x = features if features.dim() == 2 else features.transpose(0, 1).flatten(1)
+    return weighted_moments(features, [weights])[0]
+
+
+def weighted_moments(features: Tensor, weights: Sequence[Tensor | None]) -> list[Moments]:
+    """`moments` for each of several weights, in one pass over the features; arguments and errors as there."""
+    x = pixels(features)
     channels, count = x.shape
-    total = float(count) if weights is None else float(weights.double().sum())
-    if not total > 0:
+    kind = torch.float64 if x.dtype == torch.float64 or torch.is_grad_enabled() else torch.float32
+    totals = [float(count) if w is None else float(w.sum(dtype=torch.float64)) for w in weights]
+    if not all(total > 0 for total in totals):
         raise ParameterError("moments need at least one pixel with weight")
     # Sums run over features shifted by a rough mean, so that one pass loses no digits.
-    shift = x.mean(1).double()
-    first = torch.zeros(channels, dtype=torch.float64, device=x.device)
-    second = torch.zeros(channels, channels, dtype=torch.float64, device=x.device)
-    step = max(1, _CHUNK // channels)
+    shifts = [_rough_mean(x, w).to(kind) for w in weights]
+    first = [torch.zeros(channels, dtype=torch.float64, device=x.device) for _ in weights]
+    second = [torch.zeros(channels, channels, dtype=torch.float64, device=x.device) for _ in weights]
+    step = max(1, (_CHUNK_CUDA if x.is_cuda else _CHUNK) // channels)
     for start in range(0, count, step):
-        part = x[:, start : start + step].double() - shift[:, None]
-        weighted = part if weights is None else part * weights[start : start + step].double()
-        first = first + weighted.sum(1)
-        second = second + weighted @ part.T
+        part = x[:, start : start + step].to(kind)
+        for i, w in enumerate(weights):
+            own = None if w is None else w[start : start + step].to(kind)
+            if own is not None and not own.is_cuda and not own.any():
+                continue
+            centred = part - shifts[i][:, None]
+            weighted = centred if own is None else centred * own
+            first[i] = first[i] + weighted.sum(1)
+            second[i] = second[i] + weighted @ centred.T
+    sums = zip(shifts, first, second, totals, strict=True)
+    return [_from_sums(shift.double(), one, two, total) for shift, one, two, total in sums]
+
+
+def pixels(features: Tensor) -> Tensor:
+    """Features (B, C, H, W) as (C, B·H·W); (C, N) as they are. A view wherever memory allows."""
+    if features.dim() == 2:
+        return features
+    if features.is_contiguous(memory_format=torch.channels_last):
+        return features.permute(0, 2, 3, 1).flatten(0, 2).T
+    return features.transpose(0, 1).flatten(1)
+
+
+def _rough_mean(x: Tensor, weights: Tensor | None) -> Tensor:
+    """Near the weighted mean of (C, N): that of evenly spaced pixels, or one that counts if none of those does."""
+    step = -(-x.shape[1] // _SAMPLE)
+    some = x[:, ::step].detach().double()
+    if weights is None:
+        return some.mean(1)
+    own = weights[::step].detach().double()
+    if not float(own.sum()) > 0:
+        return x[:, int(weights.argmax())].detach().double()
+    return (some * own).sum(1) / own.sum()
+
+
+def _from_sums(shift: Tensor, first: Tensor, second: Tensor, total: float) -> Moments:
     offset = first / total
     covariance = (second - total * torch.outer(offset, offset)) / _divisor(total)
     result = Moments(shift + offset, (covariance + covariance.T) / 2, total)

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from photostyle import matching
 from photostyle.fit_job import Job
+from photostyle.mapping import SiteMap
 from photostyle.matching import Moments
 from photostyle.networks import WCT2
 from photostyle.regions import WHOLE, Regions
 from photostyle.targets import SiteMoments, StyleMoments, Target
-from photostyle.transfer import SiteMap
 
 Range = tuple[float, float]
 
@@ -66,19 +67,24 @@ def style_moments(
 
 def measure(features: Tensor, regions: Regions | None, with_whole: bool) -> dict[str, Measured]:
     """Measure (B, C, h, w) features at one site, a region each and, `with_whole`, all together as ``*``."""
-    flat = features.transpose(0, 1).flatten(1)
-    measured: dict[str, Measured] = {}
-    if with_whole:
-        bounds = (float(flat.min()), float(flat.max()))
-        measured[WHOLE] = Measured(matching.moments(flat), bounds, bounds)
-    for name, weight in (regions.at((features.shape[-2], features.shape[-1])) if regions else {}).items():
-        touched = weight.flatten() > 0
-        if not touched.any():
-            continue  # a thin region can vanish at a coarse site; its pixels are then served like unmatched ones
-        x, w = flat[:, touched], weight.flatten()[touched]
-        own = x[:, w > 0.5]
-        inside = (float(own.min()), float(own.max())) if own.numel() else None
-        measured[name] = Measured(matching.moments(x, w), inside, (float(x.min()), float(x.max())))
+    flat = matching.pixels(features)
+    at_site = regions.at((features.shape[-2], features.shape[-1])) if regions else {}
+    # A thin region can vanish at a coarse site; its pixels are then served like unmatched ones.
+    weights = {name: weight.flatten() for name, weight in at_site.items() if (weight > 0).any()}
+    names = [*([WHOLE] if with_whole else []), *weights]
+    moments = matching.weighted_moments(flat, [weights.get(name) for name in names]) if names else []
+    low, high = torch.aminmax(flat, dim=0) if weights else (flat, flat)  # over channels; used with weights only
+    measured = {}
+    for name, found in zip(names, moments, strict=True):
+        if name not in weights:
+            # Reductions of all of a tensor copy it unless it is contiguous, as one of the two is.
+            least, greatest = torch.aminmax(flat if flat.is_contiguous() else flat.T)
+            bounds = (float(least), float(greatest))
+            measured[name] = Measured(found, bounds, bounds)
+            continue
+        own, touched = weights[name] > 0.5, weights[name] > 0
+        inside = (float(low[own].min()), float(high[own].max())) if own.any() else None
+        measured[name] = Measured(found, inside, (float(low[touched].min()), float(high[touched].max())))
     return measured
 
 

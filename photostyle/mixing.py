@@ -19,11 +19,12 @@ from dataclasses import fields, replace
 import torch
 
 from photostyle.errors import ParameterError, TransferMismatchError
+from photostyle.mapping import SiteMap
 from photostyle.matching import AffineMap
 from photostyle.options import FitOptions
 from photostyle.regions import WHOLE
 from photostyle.targets import Target
-from photostyle.transfer import SiteMap, Transfer
+from photostyle.transfer import Transfer
 
 
 def mix_targets(targets: Sequence[Target], weights: Sequence[float] | None = None) -> Target:

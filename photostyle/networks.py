@@ -135,6 +135,11 @@ class Skip:
         return self.details
 
 
+def _relu(fresh: Tensor) -> Tensor:
+    """ReLU of what nobody else holds."""
+    return torch.relu(fresh) if torch.is_grad_enabled() else torch.relu_(fresh)
+
+
 class WaveEncoder(nn.Module):
     """RGB (B, 3, H, W) in [0, 1] to four levels of features; H and W multiples of 8, at least 16."""
 
@@ -167,9 +172,9 @@ class WaveEncoder(nn.Module):
                     skip.details = (details[0], details[1], details[2])
                     x = x if self.config.ll_gain == 1.0 else x * self.config.ll_gain
             elif name == "conv1_1":
-                x = torch.relu(self.conv1_1(x, before=self.conv0))
+                x = _relu(self.conv1_1(x, before=self.conv0))
             elif name != "conv0":
-                x = torch.relu(getattr(self, name)(x))
+                x = _relu(getattr(self, name)(x))
         return x
 
 
@@ -195,7 +200,7 @@ class WaveDecoder(nn.Module):
                 x = self._unpool(x, skips.pop(_POOL_OF_DECODER_LEVEL[level]), getattr(self, next(names)))
             else:
                 x = getattr(self, name)(x)
-            x = x if level == 1 else torch.relu(x)
+            x = x if level == 1 else _relu(x)
         return x
 
     def _unpool(self, ll: Tensor, skip: Skip, conv: Convolution) -> Tensor:

@@ -4,12 +4,14 @@ Version 1 holds a `Transfer`, fitted to a photo or a shoot and applied as it is:
 ``…/bias`` (C,) and ``…/range`` (2,), float32. Version 2 holds a `Target`, the style alone, which is fitted to every
 photo that it is applied to: ``NUMBER/SITE/REGION/mean`` (C,), ``…/covariance`` (C, C) and ``…/weight`` (), float64, so
 that a fit to the file equals a fit to the style photos; and metadata ``styles`` (JSON of names and shares). Both have
-metadata ``format``, ``version``, ``model`` (name), ``model_hash`` (`WCT2.fingerprint`), ``unpool`` and ``options``
-(JSON of `FitOptions`).
+metadata ``format``, ``version``, ``model`` (name), ``model_hash`` (`WCT2.fingerprint`), ``unpool``, ``options`` (JSON
+of `FitOptions`) and ``sha256`` of all the rest, as a flipped bit gives plausible but wrong photos; files of before it
+was written are read without.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -23,16 +25,23 @@ from torch import Tensor
 
 from photostyle.errors import ParameterError, TransferMismatchError, WeightsError
 from photostyle.io.files import atomic_write
+from photostyle.mapping import SiteMap
 from photostyle.matching import AffineMap, Moments
-from photostyle.networks import WCT2
-from photostyle.options import FitOptions
+from photostyle.networks import LEVELS, WCT2
+from photostyle.options import STAGES, FitOptions
 from photostyle.regions import WHOLE
 from photostyle.targets import StyleMoments, Target
-from photostyle.transfer import SiteMap, Transfer, site_groups
+from photostyle.transfer import Transfer, site_groups
+from photostyle.weights.files import one_line, tensor_digest
 
 FORMAT = "photostyle-transfer"
 FITTED, UNFITTED = "1", "2"
 SUFFIX = ".style"
+_LARGEST = 1e30  # where float32 cannot even hold squares
+_DAMAGE = (
+    OSError, SafetensorError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError,
+    ParameterError,
+)  # fmt: skip
 
 
 def save_transfer(transfer: Transfer, path: Path, *, overwrite: bool = False) -> None:
@@ -84,7 +93,7 @@ def read_metadata(path: Path) -> dict[str, str]:
         with safe_open(path, "pt") as file:
             metadata: dict[str, str] = file.metadata() or {}
     except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{path}: cannot read this style file ({error})") from error
+        raise WeightsError(f"{path}: cannot read this style file ({one_line(error)})") from error
     if metadata.get("format") != FORMAT:
         raise WeightsError(f"{path}: not a style file; make one with photostyle style make PHOTO … -o FILE{SUFFIX}")
     if metadata.get("version") not in (FITTED, UNFITTED):
@@ -112,13 +121,20 @@ def load_style(path: Path, model: WCT2) -> Transfer | Target:
     read: Callable[..., Transfer | Target] = _transfer if metadata["version"] == FITTED else _target
     try:
         options = json.loads(metadata["options"])
-        tensors = {name: tensor.to(device) for name, tensor in load(path.read_bytes()).items()}
-        broken = [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]
+        stored = load(path.read_bytes())
+        if "sha256" in metadata and metadata["sha256"] != _digest(stored, metadata):
+            raise ValueError("its contents do not match their SHA-256")
+        wanted = torch.float32 if metadata["version"] == FITTED else torch.float64
+        odd = [name for name, tensor in stored.items() if tensor.dtype != wanted]
+        if odd:
+            raise ValueError(f"{odd[0]} is {stored[odd[0]].dtype}")
+        broken = [name for name, tensor in stored.items() if not bool((tensor.abs() < _LARGEST).all())]
         if broken:
-            raise ValueError(f"NaN or infinity in {broken[0]}")
+            raise ValueError(f"NaN, infinity or a number beyond all features in {broken[0]}")
+        tensors = {name: tensor.to(device) for name, tensor in stored.items()}
         return read(model, FitOptions(**{**options, "at": tuple(options["at"])}), tensors, metadata)
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError, ParameterError) as error:
-        raise WeightsError(f"{path}: damaged style file ({error}); make the style again") from error
+    except _DAMAGE as error:
+        raise WeightsError(f"{path}: damaged style file ({one_line(error)}); make the style again") from error
 
 
 def load_transfer(path: Path, model: WCT2) -> Transfer:
@@ -146,8 +162,14 @@ def _write(
         "options": json.dumps(asdict(style.options)),
         **extra,
     }
+    metadata["sha256"] = _digest(tensors, metadata)
     with atomic_write(path, overwrite=overwrite) as partial:
         partial.write_bytes(save(dict(tensors), metadata=metadata))
+
+
+def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    rest = {key: value for key, value in metadata.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps([tensor_digest(tensors), rest], sort_keys=True).encode()).hexdigest()
 
 
 def _transfer(model: WCT2, options: FitOptions, tensors: Mapping[str, Tensor], _: Mapping[str, str]) -> Transfer:
@@ -155,7 +177,7 @@ def _transfer(model: WCT2, options: FitOptions, tensors: Mapping[str, Tensor], _
     for key in sorted(name.removesuffix("/matrix") for name in tensors if name.endswith("/matrix")):
         site, region = key.split("/", 1)
         matrix, bias = (tensors[f"{key}/{part}"].double() for part in ("matrix", "bias"))
-        _check_square(key, matrix, bias)
+        _check_square(key, matrix, bias, _channels(site, model))
         low, high = tensors[f"{key}/range"].tolist()
         maps.setdefault(site, {})[region] = SiteMap(AffineMap(matrix, bias), low, high)
     return Transfer(model, options, maps)
@@ -166,7 +188,7 @@ def _target(model: WCT2, options: FitOptions, tensors: Mapping[str, Tensor], met
     for key in sorted(name.removesuffix("/mean") for name in tensors if name.endswith("/mean")):
         number, site, region = key.split("/", 2)
         mean, covariance, weight = (tensors[f"{key}/{part}"].double() for part in ("mean", "covariance", "weight"))
-        _check_square(key, covariance, mean)
+        _check_square(key, covariance, mean, _channels(site, model))
         moments = Moments(mean, covariance, float(weight))
         found.setdefault(number, {}).setdefault(site, {})[region] = moments
     styles: Any = json.loads(metadata["styles"])
@@ -178,6 +200,12 @@ def _target(model: WCT2, options: FitOptions, tensors: Mapping[str, Tensor], met
     return Target(model, options, tuple(measured))
 
 
-def _check_square(key: str, matrix: Tensor, vector: Tensor) -> None:
-    if vector.dim() != 1 or matrix.shape != (vector.numel(), vector.numel()):
+def _channels(site: str, model: WCT2) -> int:
+    if site not in {name for group in site_groups(STAGES) for name in group} | {f"decoder{LEVELS[-1]}"}:
+        raise ValueError(f"there is no site {site}")
+    return model.config.widths[int(site.partition(".")[0][-1]) - 1]
+
+
+def _check_square(key: str, matrix: Tensor, vector: Tensor, channels: int) -> None:
+    if vector.shape != (channels,) or matrix.shape != (channels, channels):
         raise ValueError(f"{key} has shapes {tuple(matrix.shape)} and {tuple(vector.shape)}")

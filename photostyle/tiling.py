@@ -17,6 +17,7 @@ from torch import Tensor
 from photostyle import fit_job, measuring
 from photostyle.errors import ParameterError
 from photostyle.fit_job import Images, Job, RegionMaps, shaped
+from photostyle.mapping import SiteMap, map_features
 from photostyle.measuring import Measured
 from photostyle.networks import MULTIPLE, WCT2
 from photostyle.options import FitOptions
@@ -24,7 +25,7 @@ from photostyle.regions import Regions
 from photostyle.sources import Sources
 from photostyle.targets import SiteMoments, Target
 from photostyle.tile_plan import NETWORK_HALO, SMALLEST, Slices, tiles
-from photostyle.transfer import SiteMap, Transfer, as_batch, as_regions, map_features, pad, site_groups, walk
+from photostyle.transfer import Transfer, as_batch, as_regions, pad, site_groups, walk
 
 logger = logging.getLogger(__name__)
 

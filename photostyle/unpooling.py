@@ -37,15 +37,51 @@ def unpool_and_convolve(ll: Tensor, original: Tensor, weight: Tensor, bias: Tens
     """
     height, width = ll.shape[-2:]
     outputs = weight.shape[0]
-    coarse = F.pad(torch.cat([ll, F.pixel_unshuffle(original, 2)], 1), (1, 1, 1, 1), mode="replicate")
-    folded = fold(weight, ll_gain).to(coarse.dtype)
-    places = F.conv2d(coarse, folded, None if bias is None else bias.repeat(4))
-    fine = places.new_empty(len(places), outputs, 2 * height, 2 * width)
+    folded = fold(weight, ll_gain).to(ll.dtype)
+    places = F.conv2d(_coarse(ll, original), folded, None if bias is None else bias.to(ll.dtype).repeat(4))
+    size = (len(places), outputs, 2 * height, 2 * width)
+    fine = torch.empty(size, dtype=places.dtype, device=places.device, memory_format=_format(places))
+    # Row by row of the blocks: views that copies walk fastest, with (B, h, 2, w, 2, O) the fine grid.
+    blocks = fine.permute(0, 2, 3, 1).view(len(places), height, 2, width, 2, outputs)
+    found = places.permute(0, 2, 3, 1)
     for place in range(4):
         row, column = divmod(place, 2)
-        own = places[:, place * outputs : (place + 1) * outputs, row : row + height, column : column + width]
-        fine[:, :, row::2, column::2] = own
+        own = found[..., place * outputs : (place + 1) * outputs]
+        blocks[:, :, row, :, column] = own[:, row : row + height, column : column + width]
     return fine
+
+
+def _coarse(ll: Tensor, original: Tensor) -> Tensor:
+    """LL and the four places of the blocks, (B, 5C, h + 2, w + 2), the borders repeated."""
+    if torch.is_grad_enabled():
+        blocks = [original[..., row::2, column::2] for row in range(2) for column in range(2)]
+        return F.pad(torch.cat([ll, *blocks], 1), (1, 1, 1, 1), mode="replicate")
+    # Everything straight to its place, which saves three copies.
+    batch, channels, height, width = ll.shape
+    size = (batch, 5 * channels, height + 2, width + 2)
+    padded = torch.empty(size, dtype=ll.dtype, device=ll.device, memory_format=_format(original))
+    inside = padded[..., 1:-1, 1:-1]
+    inside[:, :channels] = ll
+    if _format(original) is torch.channels_last:
+        # The two pixels of a row of a block lie side by side in memory: one copy for both.
+        rows = original.permute(0, 2, 3, 1).reshape(batch, height, 2, width, 2 * channels)
+        for row in range(2):
+            first = channels * (1 + 2 * row)
+            inside[:, first : first + 2 * channels] = rows[:, :, row].permute(0, 3, 1, 2)
+    else:
+        for place in range(4):
+            first = channels * (1 + place)
+            inside[:, first : first + channels] = original[..., place // 2 :: 2, place % 2 :: 2]
+    for dim in (-2, -1):
+        last = padded.shape[dim] - 1
+        padded.narrow(dim, 0, 1).copy_(padded.narrow(dim, 1, 1))
+        padded.narrow(dim, last, 1).copy_(padded.narrow(dim, last - 1, 1))
+    return padded
+
+
+def _format(x: Tensor) -> torch.memory_format:
+    flat = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+    return torch.channels_last if flat else torch.contiguous_format
 
 
 def fold(weight: Tensor, ll_gain: float) -> Tensor:
@@ -54,10 +90,7 @@ def fold(weight: Tensor, ll_gain: float) -> Tensor:
     table = _table(ll_gain).to(weight)
     by_kind = weight.reshape(outputs, 5, channels, 9).permute(1, 3, 0, 2).reshape(45, outputs * channels)
     folded = (table @ by_kind).reshape(2, 2, 5, 2, 2, outputs, channels)
-    folded = folded.permute(0, 1, 5, 2, 6, 3, 4).reshape(4 * outputs, 5, channels, 2, 2)
-    # pixel_unshuffle keeps the four places of a channel together.
-    blocks = folded[:, 1:].transpose(1, 2).flatten(1, 2)
-    return torch.cat([folded[:, 0], blocks], 1)
+    return folded.permute(0, 1, 5, 2, 6, 3, 4).reshape(4 * outputs, 5 * channels, 2, 2)
 
 
 @lru_cache(maxsize=8)

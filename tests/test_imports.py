@@ -10,23 +10,24 @@ ROOT = Path(__file__).parent.parent / "photostyle"
 FLOORS = {
     "errors": 0, "names": 0,
     "options": 1, "haar": 1, "guided": 1, "io": 1, "lut": 1, "motion": 1, "yuv": 1, "features": 1,
-    "lab": 1,
+    "lab": 1, "convolution": 1, "unpooling": 1,
     "matching": 2, "networks": 2, "regions": 2, "device": 2, "memory": 2, "decoders": 2, "feedforward": 2, "finish": 2,
-    "transfer": 3, "evaluate": 3, "weights": 3, "sources": 3, "refine": 3, "targets": 3, "tile_plan": 3,
-    "fit_job": 4, "mixing": 4, "labels": 4, "clustering": 4, "presets": 4, "segmentation": 4,
-    "measuring": 5,
-    "fitting": 6, "tiling": 6, "grid": 6, "interpolation": 6,
-    "methods": 7,
-    "training": 8, "jobs": 8,
-    "web": 9,
-    "cli": 10,
-    "__main__": 11,
+    "mapping": 3, "evaluate": 3, "weights": 3, "sources": 3, "refine": 3, "tile_plan": 3,
+    "transfer": 4, "targets": 4,
+    "fit_job": 5, "mixing": 5, "labels": 5, "clustering": 5, "presets": 5, "segmentation": 5,
+    "measuring": 6,
+    "fitting": 7, "tiling": 7, "grid": 7, "interpolation": 7,
+    "methods": 8,
+    "training": 9, "jobs": 9,
+    "web": 10,
+    "cli": 11,
+    "__main__": 12,
 }  # fmt: skip
 CORE = {
     "errors", "names", "options", "haar", "matching", "networks", "regions", "transfer", "fitting", "features",
     "finish", "guided", "refine", "sources", "labels", "targets", "measuring", "yuv", "interpolation", "clustering",
     "tiling", "tile_plan", "grid", "lut", "mixing", "methods", "decoders",
-    "feedforward", "fit_job", "lab",
+    "feedforward", "fit_job", "lab", "mapping", "convolution", "unpooling",
 }  # fmt: skip
 FILES_AND_PICTURES = {"PIL", "cv2", "av", "tifffile", "imagecodecs", "pathlib", "os", "shutil", "tempfile"}
 NETWORKS = {"torch", "torchvision", "timm", "segmentation_models_pytorch"}

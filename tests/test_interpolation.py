@@ -8,10 +8,11 @@ import torch
 from photostyle.errors import ParameterError, TransferMismatchError
 from photostyle.fitting import fit
 from photostyle.interpolation import Window, interpolate, measure
+from photostyle.mapping import SiteMap
 from photostyle.matching import AffineMap, affine_map, mix, moments
 from photostyle.options import MATCHINGS, FitOptions
 from photostyle.regions import WHOLE, Regions
-from photostyle.transfer import SiteMap, Transfer
+from photostyle.transfer import Transfer
 from tests.util import halves, picture, tiny_model
 
 

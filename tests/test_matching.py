@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photostyle.errors import NumericalError, ParameterError
-from photostyle.matching import AffineMap, Moments, affine_map, mix, moments, pool, shrink
+from photostyle.matching import AffineMap, Moments, affine_map, mix, moments, pool, shrink, weighted_moments
 from photostyle.options import MATCHINGS
 
 
@@ -50,6 +50,25 @@ def test_moments_in_chunks_and_batches(monkeypatch):
     parts = moments(x)
     assert torch.allclose(whole.covariance, parts.covariance, atol=1e-12)
     assert torch.allclose(whole.mean, x.double().mean((0, 2, 3)))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("form", [torch.contiguous_format, torch.channels_last])
+def test_moments_of_many_regions_at_once_in_single_precision(form):
+    generator = torch.Generator().manual_seed(0)
+    x = (torch.randn(2, 5, 150, 210, generator=generator) + 30).contiguous(memory_format=form)
+    soft = torch.rand(2 * 150 * 210, generator=generator)
+    few = torch.zeros_like(soft)
+    few[100:140] = 1
+    flat = x.transpose(0, 1).flatten(1).double().numpy()
+    found = weighted_moments(x, [None, soft, few])
+    for m, w in zip(found, (None, soft, few), strict=True):
+        assert np.allclose(m.mean, np.average(flat, axis=1, weights=w), rtol=1e-6)
+        assert np.allclose(m.covariance, np.cov(flat, aweights=w, ddof=0) * m.weight / (m.weight - 1), atol=2e-5)
+    for w, m in zip((None, soft, few), found, strict=True):
+        alone = moments(x, w)
+        assert torch.equal(alone.mean, m.mean)
+        assert torch.equal(alone.covariance, m.covariance)
 
 
 def test_moments_keep_digits_far_from_zero():

@@ -65,7 +65,7 @@ def test_the_halo_is_as_wide_as_needed_and_no_wider(unpool):
     reach = []
     for column in range(200, 208):  # one block of the poolings
         changed = image.clone()
-        changed[..., column] = 1 - changed[..., column]
+        changed[..., column] += 100  # what little comes through to the far end is to be seen
         columns = torch.nonzero((transfer.apply(changed) != reference).any(0).any(0))[:, 0]
         # A core that starts at the block of the first changed column still needs this one.
         reach.append(max(column - int(columns.min()) // 8 * 8 - 7, int(columns.max()) // 8 * 8 - column))
