@@ -1,7 +1,8 @@
 """Time and peak memory on this machine: python scripts/bench.py [--sizes 512 1024 2048] [--models small vgg19]
 
 Every row runs in a process of its own: fit and apply of one square photo, `repeat` times after one warm-up. `vgg19` is
-VGG-19's shape with random weights, which costs what the published weights cost. Large photos: scripts/bench.py large.
+VGG-19's shape with random weights, which costs what the published weights cost. Large photos: scripts/bench.py large;
+clips: scripts/bench.py video; all methods: scripts/bench.py methods.
 """
 
 from __future__ import annotations
@@ -76,6 +77,10 @@ def main() -> int:
         import bench_video
 
         return bench_video.main(sys.argv[2:])
+    if sys.argv[1:2] == ["methods"]:
+        import bench_methods
+
+        return bench_methods.main(sys.argv[2:])
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[512, 1024, 2048])
     parser.add_argument("--models", nargs="+", default=["small", "vgg19"])
