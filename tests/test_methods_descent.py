@@ -7,6 +7,8 @@ import torch
 
 from photostyle import methods
 from photostyle.errors import ImageSizeError, NumericalError, ParameterError
+from photostyle.evaluate.content import affine_residual
+from photostyle.guided import guided_filter
 from photostyle.methods import backbone, deep_photo, gatys, masks, mmd
 from photostyle.methods.gatys import GatysOptions
 from photostyle.methods.gram import flat, gram, gram_loss
@@ -201,6 +203,13 @@ def test_the_matting_laplacian_keeps_deep_photo_a_photo():
     of = energy(laplacian(CONTENT), torch.device("cpu"))
     held, free = (run("deep-photo", steps=40, photorealism_weight=weight) for weight in (1e6, 0.0))
     assert float(of(held)) < 0.2 * float(of(free))
+
+
+def test_deep_photo_ends_locally_affine():
+    fitted, plain = (run("deep-photo", steps=6, affine=affine) for affine in (True, False))
+    change = guided_filter(CONTENT, plain - CONTENT, deep_photo.RADIUS, deep_photo.EPSILON)
+    assert torch.equal(fitted, (CONTENT + change).clamp(0, 1))
+    assert affine_residual(CONTENT, fitted) < affine_residual(CONTENT, plain)
 
 
 def test_textures_take_any_size_and_nothing_of_the_content():

@@ -11,7 +11,9 @@ Content is compared at relu4_2 (1/2 of the mean squared difference), style at re
 that the style lacks do not arise: the content's were restricted to the style's (`masks.restrict`).
 
 The optimisation has two stages: first λ = 0, so that colours can change freely, then from that result with λ, which
-would hold them back from the start.
+would hold them back from the start. What a finite λ and a finite number of steps leave over is smoothed out at the end,
+as in the authors' program: in windows of 11×11 pixels the change is fitted as an affine function of the content's colours
+and replaced by what that says (`photostyle.guided`).
 
 Γ = 10² is the paper's; so would be λ = 10⁴, if L_m were summed over the photo's pixels and the features were those of
 VGG-19 as it is, whose squared Gram entries run to millions. Here a channel's mean activation is 1 and L_m is per pixel
@@ -29,6 +31,7 @@ from torch import Tensor
 
 from photostyle.errors import ParameterError
 from photostyle.features import FeatureEncoder
+from photostyle.guided import guided_filter
 from photostyle.methods import masks
 from photostyle.methods.backbone import CONTENT_LAYERS, POOLING, STYLE_LAYERS, normalised
 from photostyle.methods.base import Progress, ShouldStop, pair_of_images
@@ -47,6 +50,8 @@ from photostyle.methods.optimise import (
 )
 from photostyle.regions import Regions
 
+RADIUS, EPSILON = 5, 1e-4  # of the last fit, in pixels and squared pixel values
+
 
 @dataclass(frozen=True)
 class DeepPhotoOptions:
@@ -59,6 +64,7 @@ class DeepPhotoOptions:
         optimizer: ``"lbfgs"`` as in the paper, or ``"adam"``.
         steps: evaluations of loss and gradient, over both stages.
         first_stage: share of the steps without the matting Laplacian, 0 to 1; half in the paper's program.
+        affine: replace the result by its locally affine fit at the end.
         seed: nothing is drawn at random; here for all optimisation methods to take one.
     """
 
@@ -68,6 +74,7 @@ class DeepPhotoOptions:
     optimizer: OptimizerName = "lbfgs"
     steps: int = 400
     first_stage: float = 0.5
+    affine: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -103,14 +110,21 @@ class DeepPhoto:
         first = round(options.steps * options.first_stage)
         stylised = transfer_loss(encoder, content, style, regions, options)
         image = minimise(content, stylised, first, options.optimizer, steps) if first else content
-        if first == options.steps or steps.stopped:
-            return image.clamp(0, 1)
+        if first < options.steps and not steps.stopped:
+            image = self._photographic(content, image, stylised, steps)
+        if options.affine:  # what changed is fitted, so that a photo that nothing changed stays as it is
+            image = content + guided_filter(content, image - content, RADIUS, EPSILON)
+        return image.clamp(0, 1)
+
+    def _photographic(self, content: Tensor, image: Tensor, stylised: Loss, steps: Steps) -> Tensor:
+        """The second stage."""
+        options = self.options
         unphotographic = energy(laplacian(content), content.device)
 
         def loss(image: Tensor) -> Tensor:
             return stylised(image) + options.photorealism_weight * unphotographic(image)
 
-        return minimise(image, loss, options.steps - first, options.optimizer, steps).clamp(0, 1)
+        return minimise(image, loss, options.steps - steps.done, options.optimizer, steps)
 
 
 def transfer_loss(
