@@ -20,7 +20,7 @@ def server(tmp_path_factory):
     with served(tmp_path_factory.mktemp("web")) as running:
         yield running
         assert running.end() == 0
-        assert list(running.files.iterdir()) == []
+        assert list(running.files.glob("photostyle-web-*")) == []  # PyTorch leaves things of its own
 
 
 @pytest.fixture(scope="module")
@@ -113,10 +113,10 @@ def test_from_upload_to_a_file_that_the_command_would_have_written(visit, cli, t
     page.get_by_label("water", exact=True).check()
     page.wait_for_timeout(1500)  # the editor lays itself out
     box = canvas.bounding_box()
-    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.8)
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.6)
     page.mouse.down()
     for step in range(20):
-        page.mouse.move(box["x"] + box["width"] * (0.4 + 0.01 * step), box["y"] + box["height"] * 0.8)
+        page.mouse.move(box["x"] + box["width"] * (0.4 + 0.01 * step), box["y"] + box["height"] * 0.6)
     page.mouse.up()
     page.wait_for_timeout(500)
     corrected = here.shown()

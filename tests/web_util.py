@@ -19,7 +19,7 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-PATIENCE = 120_000  # milliseconds; machines that run tests are busy
+PATIENCE = 40_000  # milliseconds; machines that run tests are busy
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Served:
     def end(self) -> int:
         """Ask it to end, and wait."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(60)
+        return self.process.wait(180)
 
 
 @contextmanager

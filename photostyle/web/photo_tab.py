@@ -69,7 +69,7 @@ def build(desk: Desk) -> None:
                     DEFAULTS.finish, label="Take off what the photo's own colours do not explain: rims, noise"
                 )
             with gr.Accordion("Style file", open=False, elem_id="ps-preset"):
-                preset = gr.File(label="Use a .style file", height=100, file_types=[".style"])
+                preset = gr.File(label="Use a .style file", height=130, file_types=[".style"], elem_classes="ps-drop")
                 keep = gr.Button("Save this look as a .style file", size="sm")
                 preset_file = gr.HTML()
         with gr.Column(scale=3, min_width=300, elem_classes="ps-viewer-column"):
@@ -120,13 +120,13 @@ def _style_row(number: int) -> tuple[gr.Row, gr.HTML, gr.Slider, gr.Button]:
     with gr.Row(visible=False, equal_height=True) as row:
         picture = gr.HTML()
         weight = gr.Slider(0, 1, 1, step=0.05, label=f"Weight of reference {number + 1}", min_width=120)
-        remove = gr.Button("Remove", size="sm", min_width=60, scale=0)
+        remove = gr.Button("Remove", size="sm", min_width=60, scale=0, elem_classes="ps-remove")
     return row, picture, weight, remove
 
 
 def _region_row(name: str) -> tuple[gr.Row, gr.Dropdown, gr.Slider]:
     with gr.Row(visible=False, equal_height=True) as row:
-        takes = gr.Dropdown(["automatic"], value="automatic", label=f"{name} takes from", min_width=120,
+        takes = gr.Dropdown(["automatic"], value="automatic", label=f"{name.capitalize()} takes from", min_width=120,
                             filterable=False)  # fmt: skip
         amount = gr.Slider(0, 1, 1, step=0.01, label=f"Strength of {name}", min_width=120)
     return row, takes, amount

@@ -122,7 +122,7 @@ def _application(sessions: Sessions[Studio]) -> FastAPI:
     async def upload(request: Request, upload_id: str | None = None) -> Response:
         """Gradio's own upload, but into a folder of the visitor's that nobody can guess."""
         try:
-            folder = sessions.visit(cookie_of(request.headers) or "").new_folder()
+            folder = sessions.visit(cookie_of(request.headers) or "").upload_folder()
             files, _, _ = await route_utils.upload_fn(
                 request, str(folder), limit, upload_id, force_move=True,
                 upload_progress=routes.file_upload_statuses if upload_id else None,

@@ -10,7 +10,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +20,7 @@ from typing import Generic, TypeVar
 from photostyle.errors import MemoryLimitError, ParameterError
 
 KEPT_PICTURES = 48  # a visitor; a page shows a dozen at a time
+KEPT_UPLOADS = 16  # of which nothing was made yet; the region editor uploads what is painted at every stroke
 _State = TypeVar("_State")
 
 
@@ -67,12 +68,14 @@ class Visitor(Generic[_State]):
         folder: where its files lie.
         sessions: its open pages by their keys.
         pictures: what is shown to it and to nobody else, by token; the oldest go first.
+        uploads: folders of what was uploaded, of which the oldest go first.
         seen: when it last asked for something, by `time.monotonic`.
     """
 
     folder: Path
     sessions: dict[str, _State] = field(default_factory=dict)
     pictures: OrderedDict[str, Picture] = field(default_factory=OrderedDict)
+    uploads: deque[Path] = field(default_factory=deque)
     seen: float = field(default_factory=time.monotonic)
     busy: int = 0
 
@@ -84,8 +87,15 @@ class Visitor(Generic[_State]):
             self.pictures.popitem(last=False)
         return token
 
+    def upload_folder(self) -> Path:
+        """A folder for an upload, which is kept for a while only."""
+        self.uploads.append(self.new_folder())
+        while len(self.uploads) > KEPT_UPLOADS:
+            shutil.rmtree(self.uploads.popleft(), ignore_errors=True)
+        return self.uploads[-1]
+
     def new_folder(self) -> Path:
-        """A folder of its own for an upload or a session."""
+        """A folder with a name that nobody can guess."""
         folder = self.folder / secrets.token_hex(16)
         folder.mkdir(mode=0o700, parents=True)
         return folder
