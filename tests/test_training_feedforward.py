@@ -100,6 +100,20 @@ def test_a_run_starts_from_the_network_of_another(tmp_path):
         trainer(tmp_path / "third", init=first.checkpoint, blocks=2)
 
 
+def test_a_crop_without_content_does_not_end_a_run(tmp_path, monkeypatch):
+    run = trainer(tmp_path, blocks=8)
+    run.advance((torch.zeros(2, 3, 48, 48), torch.tensor([0, 1])))
+    before = [parameter.clone() for parameter in run.network.parameters()]
+    monkeypatch.setattr(
+        run, "losses", lambda batch, step: {"content": run.network.last.norm.shift.sum() * float("inf")}
+    )
+    run.advance((torch.zeros(2, 3, 48, 48), torch.tensor([0, 1])))
+    assert run.step == 2
+    for a, b in zip(before, run.network.parameters(), strict=True):
+        assert torch.equal(a, b)
+        assert bool(b.isfinite().all())
+
+
 def test_what_a_step_sees_follows_from_seed_and_step(tmp_path):
     one, other = trainer(tmp_path), trainer(tmp_path, seed=1)
     for a, b in zip(one.batch(5), trainer(tmp_path).batch(5), strict=True):

@@ -150,9 +150,9 @@ class Run(ABC, Generic[C, B]):
         loss = torch.stack(list(terms.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        for parameters in self.clipped():
-            torch.nn.utils.clip_grad_norm_(parameters, self.clip)
-        self.optimizer.step()
+        norms = [torch.nn.utils.clip_grad_norm_(parameters, self.clip) for parameters in self.clipped()]
+        if bool(torch.stack(norms).isfinite().all()):  # one crop, black all over, must not be the end of a run
+            self.optimizer.step()
         if self.schedule is not None:
             self.schedule.step()
         self.step += 1
