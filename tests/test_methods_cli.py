@@ -293,10 +293,17 @@ def test_an_interrupted_run_writes_the_best_so_far(scene, photo):
 
 def test_what_does_not_fit_into_memory_is_refused(cli, scene, monkeypatch):
     monkeypatch.setattr(jobs, "free_memory", lambda device: 500_000)
-    line = cli.refuses(scene, "photo", scene / "c.png", "--style", scene / "s.png", "-o", scene / "o.png",
-                       "--method", "gatys", "-q")  # fmt: skip
+    base = ("photo", scene / "c.png", "-o", scene / "o.png", "-q")
+    save_looks(tiny_looks(), scene / "l.safetensors")
+    line = cli.refuses(scene, *base, "--style", scene / "s.png", "--method", "gatys")
     assert "needs about" in line
     assert "try --size" in line
+    # A single pass takes less.
+    assert cli(*base, "--style", scene / "s.png", "--method", "wct").code == 0
+    monkeypatch.setattr(jobs, "free_memory", lambda device: 100_000)
+    for more in (("--style", scene / "s.png", "--method", "wct"),
+                 ("--method", "feedforward", "--looks", scene / "l.safetensors")):  # fmt: skip
+        assert "needs about" in cli.refuses(scene, *base, *more, "--overwrite")
 
 
 def test_the_features_that_are_there(tmp_path, monkeypatch):

@@ -178,7 +178,7 @@ def run(
     from photostyle.device import resolve
     from photostyle.io import check_output, ensure_folder, output_paths
     from photostyle.jobs.loading import load
-    from photostyle.jobs.methods import MethodRun, check_smooth, find_networks, method_file
+    from photostyle.jobs.methods import MethodRun, check_smooth, find_networks, held_per_pixel, method_file
     from photostyle.jobs.photo import each
     from photostyle.jobs.regions import Reference, RegionSettings
     from photostyle.jobs.segment import find_segmentation
@@ -196,7 +196,7 @@ def run(
     if info.masks:
         found = None if all(masks) else find_segmentation(segment, networks.get("model"), where)
         settings = RegionSettings(found, mask_refine, mapping)
-    job = MethodRun(info, info.create(options, **networks), where, networks.get("features"), after)
+    job = MethodRun(info, info.create(options, **networks), where, held_per_pixel(info, networks), after)
     if outputs[0] != out:
         ensure_folder(out)
     decisions: dict[Path, Sequence[Decision]] = {}

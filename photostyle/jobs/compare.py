@@ -20,7 +20,7 @@ from photostyle.evaluate.style import Features, seen_by, shared
 from photostyle.guided import box_mean
 from photostyle.io.sheets import Box, Cell, write_sheet
 from photostyle.jobs.loading import Loaded, explained, pixels_of
-from photostyle.jobs.methods import check_memory, find_networks
+from photostyle.jobs.methods import check_memory, find_networks, held_per_pixel
 from photostyle.methods import METHODS, MethodInfo
 from photostyle.methods.base import Progress, ShouldStop
 from photostyle.regions import Regions
@@ -87,9 +87,11 @@ Told = Callable[[MethodInfo, int, int, float], None]
 
 
 def runnable(device: torch.device, features: str = "auto", model: str = EMBEDDED_NAME) -> list[MethodInfo]:
-    """The methods whose networks are on this machine. Raises WeightsError if those are none."""
+    """The methods that look at a style and whose networks are here. Raises WeightsError if there are none."""
     found = []
     for info in METHODS:
+        if not info.styled:
+            continue
         try:
             find_networks(info, device, features=features, model=model)
         except PhotostyleError:
@@ -173,8 +175,7 @@ def _run(
             told(info, step, of, loss)
 
     follow: Progress | None = progress if info.iterative else None
-    if "features" in networks:
-        check_memory(networks["features"], pair.content, device)
+    check_memory(held_per_pixel(info, networks), pair.content, device)
     method = info.create(options, **networks)
     ours, theirs = pair.regions_for(info)
     with explained(pair.content.photo):

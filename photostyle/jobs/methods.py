@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
@@ -31,6 +32,7 @@ SmoothName = Literal["off", "matting", "guided"]
 
 _COPIES = 3.0  # of all features that a step holds at its peak: before and after rectification, padded, gradients
 _IMAGES = 60  # that the history of L-BFGS holds, and the pyramid
+_PASS_COPIES, _LOOKS_COPIES = 6.0, 8.0  # of the finest features, as measured
 
 
 def find_features(name: str, device: torch.device) -> tuple[FeatureEncoder, str]:
@@ -103,14 +105,14 @@ class MethodRun:
         info: its line of the table.
         method: ready to run, its networks on `device`.
         device: where it runs.
-        features: what it looks through, for an estimate of memory; None if it does not.
+        per_pixel: bytes that a run holds a pixel of the photo (`held_per_pixel`).
         smooth: what is done to the result (`photostyle.methods.smoothing`).
     """
 
     info: MethodInfo
     method: Method
     device: torch.device
-    features: FeatureEncoder | None = None
+    per_pixel: float = 0.0
     smooth: SmoothName = "off"
 
 
@@ -151,8 +153,7 @@ def method_file(
     check_output(output, overwrite=overwrite)
     loaded = load(content, side)
     check_encodable(output, loaded.photo.size, bits)
-    if run.features is not None:
-        check_memory(run.features, loaded, run.device)
+    check_memory(run.per_pixel, loaded, run.device)
     ours, theirs = regions_of(loaded, style, masks, regions, decided) if style and run.info.masks else (None, None)
     with explained(loaded.photo):
         images = [x.image[None].to(run.device) for x in (loaded, style.loaded if style else loaded)]
@@ -194,14 +195,19 @@ def smoothed(result: Tensor, content: Tensor, how: SmoothName) -> Tensor:
     return smoothing.guided(result, content) if how == "guided" else result
 
 
-def check_memory(encoder: FeatureEncoder, content: Loaded, device: torch.device) -> None:
-    """Refuse what cannot fit: a descent on pixels keeps all features of the photo at once.
+def check_memory(per_pixel: float, content: Loaded, device: torch.device) -> None:
+    """Refuse what cannot fit.
+
+    Args:
+        per_pixel: bytes, of `held_per_pixel`.
+        content: the photo.
+        device: where the method runs.
 
     Raises:
         MemoryLimitError: says to which size to reduce.
     """
     height, width = content.photo.size
-    needed = held_per_pixel(encoder) * height * width
+    needed = per_pixel * height * width
     free = free_memory(device)
     if needed > free:
         fitting = int(max(height, width) * (free / needed) ** 0.5) // 16 * 16
@@ -211,8 +217,19 @@ def check_memory(encoder: FeatureEncoder, content: Loaded, device: torch.device)
         )
 
 
-def held_per_pixel(encoder: FeatureEncoder) -> float:
-    """Bytes that a descent holds a pixel of the photo."""
-    layers = zip(CONVOLUTIONS.values(), encoder.config.widths, strict=True)
-    features: float = sum(count * width / 4**level for level, (count, width) in enumerate(layers))
+def held_per_pixel(info: MethodInfo, networks: Mapping[str, Any]) -> float:
+    """Bytes that a method holds a pixel of the photo; 0 for those that need little or look after it themselves.
+
+    A descent on pixels keeps all features of the photo at once, a single pass those of its finest layer.
+    """
+    if "looks" in networks:
+        return 4 * _LOOKS_COPIES * float(networks["looks"].config.widths[0])
+    if "features" not in networks:
+        return 0.0
+    widths = networks["features"].config.widths
+    if not info.iterative:
+        return 4 * _PASS_COPIES * float(widths[0])
+    features: float = sum(
+        count * width / 4**level for level, (count, width) in enumerate(zip(CONVOLUTIONS.values(), widths, strict=True))
+    )
     return 4 * (_COPIES * features + 3 * _IMAGES)
