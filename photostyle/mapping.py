@@ -59,29 +59,34 @@ def map_features(
     if own:
         amount = strength + torch.stack([at_site[name] * (value - strength) for name, value in own.items()]).sum(0)
         amount = amount.to(x)
+    rest = None if not weights else 1.0 - sum(list(weights.values())[1:], next(iter(weights.values())))
     if x.is_cuda or torch.is_grad_enabled():
-        return _blended(x, maps, weights, amount)
+        return _blended(x, maps, weights, rest, amount)
     result = torch.empty_like(x)
     rows = max(1, _STRIP // (x.shape[1] * x.shape[3]))
     for top in range(0, x.shape[2], rows):
         strip = slice(top, top + rows)
         # Regions lie together, so that most strips meet only a few of them.
         here = {name: weight[strip] for name, weight in weights.items() if weight[strip].any()}
+        unclaimed = rest[strip] if rest is not None else None
+        if here and unclaimed is not None and float(unclaimed.abs().max()) <= _NOTHING:
+            unclaimed = None
         some = amount[strip] if isinstance(amount, Tensor) else amount
         for image, out in zip(x, result, strict=True):
-            out[:, strip] = _blended(image[:, strip], maps, here, some)
+            out[:, strip] = _blended(image[:, strip], maps, here, unclaimed, some)
     return result
 
 
-def _blended(x: Tensor, maps: SiteMaps, weights: Mapping[str, Tensor], amount: Tensor | float) -> Tensor:
-    """`map_features` of (..., C, H, W) with all (H, W) weights at hand."""
+def _blended(
+    x: Tensor, maps: SiteMaps, weights: Mapping[str, Tensor], rest: Tensor | None, amount: Tensor | float
+) -> Tensor:
+    """`map_features` of (..., C, H, W) with all (H, W) weights at hand; without `rest` the weights sum to one."""
     whole = maps.get(WHOLE)
     if not weights:
         mapped = whole(x) if whole else x
     else:
-        rest = 1.0 - torch.stack(list(weights.values())).sum(0)
         parts = [maps[name](x) * weight for name, weight in weights.items()]
-        if x.is_cuda or float(rest.abs().max()) > _NOTHING:
+        if rest is not None:
             parts.append((whole(x) if whole else x) * rest)
         mapped = sum(parts[1:], parts[0])
     if isinstance(amount, Tensor):

@@ -70,7 +70,7 @@ def measure(features: Tensor, regions: Regions | None, with_whole: bool) -> dict
     flat = matching.pixels(features)
     at_site = regions.at((features.shape[-2], features.shape[-1])) if regions else {}
     # A thin region can vanish at a coarse site; its pixels are then served like unmatched ones.
-    weights = {name: weight.flatten() for name, weight in at_site.items() if (weight > 0).any()}
+    weights = {name: weight.flatten() for name, weight in at_site.items() if float(weight.max()) > 0}
     names = [*([WHOLE] if with_whole else []), *weights]
     moments = matching.weighted_moments(flat, [weights.get(name) for name in names]) if names else []
     low, high = torch.aminmax(flat, dim=0) if weights else (flat, flat)  # over channels; used with weights only
@@ -82,10 +82,14 @@ def measure(features: Tensor, regions: Regions | None, with_whole: bool) -> dict
             bounds = (float(least), float(greatest))
             measured[name] = Measured(found, bounds, bounds)
             continue
-        own, touched = weights[name] > 0.5, weights[name] > 0
-        inside = (float(low[own].min()), float(high[own].max())) if own.any() else None
-        measured[name] = Measured(found, inside, (float(low[touched].min()), float(high[touched].max())))
+        inside = _range(low, high, weights[name] > 0.5) if float(weights[name].max()) > 0.5 else None
+        measured[name] = Measured(found, inside, _range(low, high, weights[name] > 0))
     return measured
+
+
+def _range(low: Tensor, high: Tensor, where: Tensor) -> Range:
+    """The least of `low` and the greatest of `high` at some pixels."""
+    return float(torch.where(where, low, torch.inf).min()), float(torch.where(where, high, -torch.inf).max())
 
 
 def pool(parts: Sequence[Mapping[str, Measured]]) -> dict[str, Measured]:

@@ -27,6 +27,7 @@ RADIUS = 12 / 256  # of the windows, as a share of the long side
 BAND = 9 / 256  # distance from a border, likewise, from which on a hard mask is trusted fully
 PASSES = 2  # the second starts from the first's result, which helps masks that are far off
 CONTRAST = 2  # exponent on the fitted weights: leaves little of a region where another one is likelier
+LEAST_WEIGHT = 1 / 256  # less is nothing: what a region does not touch need not be measured and mapped for it
 EPSILON = 1e-4  # ridge, in squared units of an image in [0, 1]
 LEAST_CONFIDENCE = 0.02  # even the pixels of a border count a little, so that windows without others mean something
 SURE, GUESSED = 0.7, 0.45  # mean probability of the best class around a pixel
@@ -143,6 +144,8 @@ def _apply_windows(slope: Tensor, intercept: Tensor, image: Tensor) -> Tensor:
         strip = image[:, top : top + rows]
         here = enlarged_rows(coefficients, top, strip.shape[1], (height, width)).reshape(len(slope), 4, -1, width)
         part = _cut((here[:, :3] * strip).sum(1) + here[:, 3]) ** CONTRAST
+        part = part / part.sum(0)
+        part = torch.where(part < LEAST_WEIGHT, 0.0, part)
         result[:, top : top + rows] = part / part.sum(0)
     return result
 
