@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from photostyle import __version__
-from photostyle.cli import batch, compare, console, lut, photo, segment, style, video, web, weights
+from photostyle.cli import apply, batch, compare, console, lut, photo, segment, style, video, web, weights
 from photostyle.errors import PhotostyleError
 
 app = typer.Typer(
@@ -18,7 +18,7 @@ app = typer.Typer(
     help="Photorealistic style transfer: your photo in the light and colour of a reference photo.",
 )
 app.command("photo")(photo.photo)
-app.command("apply")(photo.apply)
+app.command("apply")(apply.apply)
 app.command("batch")(batch.batch)
 app.command("video")(video.video)
 app.command("compare")(compare.compare)
