@@ -8,6 +8,7 @@ run took besides, plus the median time of a step times the method's own number o
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -42,7 +43,7 @@ def one(name: str, size: int, steps: int) -> dict[str, float]:
         square = image[..., :side, :side]
         images.append(F.interpolate(square, size=(size, size), mode="bilinear", antialias=True))
     labels = (torch.arange(size) * 2 // size).expand(size, size)
-    given = [Regions.from_labels(labels)] * 2 if info.masks else []
+    given = Regions.from_labels(labels) if info.masks else None
     networks, _ = find_networks(info, device, features="embedded")
     few = options_of(info, steps, None)
     whole = getattr(info.options(), "steps", 1) if info.iterative else 1
@@ -50,15 +51,13 @@ def one(name: str, size: int, steps: int) -> dict[str, float]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     method = info.create(few, **networks)
     if not info.iterative:
-        method.run(*images, *given)  # warms up
+        method.run(images[0], images[1], given, given)  # warms up
     start = time.perf_counter()
-    method.run(
-        *images, *given, **({"progress": lambda *_: marks.append(time.perf_counter())} if info.iterative else {})
-    )
+    method.run(images[0], images[1], given, given, lambda *_: marks.append(time.perf_counter()))
     seconds = time.perf_counter() - start
     step = 0.0
     if len(marks) > 1:
-        step = statistics.median(b - a for a, b in zip(marks, marks[1:], strict=False))
+        step = statistics.median(b - a for a, b in itertools.pairwise(marks))
         seconds += step * (whole - len(marks))
     peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20
     return {"seconds": seconds, "step": step, "steps": whole, "peak": peak}

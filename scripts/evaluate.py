@@ -183,10 +183,10 @@ def main() -> int:
             told[name][number] = measure(pair, outputs[name])
         if arguments.json:
             arguments.json.write_text(json.dumps(told, indent=1))
-        pictures = {"content": pair.content, "style": pair.style, **outputs}
-        cells += [
-            Cell(f"{number} {name}", [], pixels_of(image[0]), busiest(image[0])) for name, image in pictures.items()
-        ]
+        crops = {"style": busiest(pair.style[0])}
+        for name, image in {"content": pair.content, "style": pair.style, **outputs}.items():
+            crop = crops.get(name) or crops.setdefault("content", busiest(pair.content[0]))
+            cells.append(Cell(f"{number} {name}", [], pixels_of(image[0]), crop, framed=name in crops))
     if "wct2" in runs:
         reconstruct(arguments, chosen)
     rows = {name: list(figures.values()) for name, figures in told.items()}
