@@ -42,7 +42,8 @@ class Segmenter:
         if working_side < _STRIDE or not scales or min(scales) <= 0:
             raise ParameterError(f"working_side {working_side} and scales {scales}: give at least 32 and positive ones")
         self.device = device or torch.device("cpu")
-        self.network = network.to(self.device).eval()
+        # Channels last in memory, here and below: what most of its convolutions are fastest with.
+        self.network = network.to(self.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self.classes, self.name, self.licence = classes, name, licence
         self.working_side, self.scales = working_side, scales
 
@@ -90,7 +91,8 @@ class Segmenter:
         shape = tuple(max(_STRIDE, round(side * factor / _STRIDE) * _STRIDE) for side in (height, width))
         views = normalise(_resize(image, shape))
         try:
-            logits = self.network(torch.cat([views, views.flip(-1)])).float()
+            both = torch.cat([views, views.flip(-1)]).contiguous(memory_format=torch.channels_last)
+            logits = self.network(both).float()
         except (RuntimeError, ValueError, AssertionError) as error:
             what = f"{shape[1]}×{shape[0]} pixels ({one_line(error)})"
             raise WeightsError(f"the network {self.name!r} cannot work on {what}: use another one") from error
