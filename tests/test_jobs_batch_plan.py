@@ -154,7 +154,7 @@ def test_a_style_among_the_results_is_safe(folder):
     out = folder.parent / "out"
     make(out, "a.jpg")
     plan = survey(folder, out, since=None, keep=[out / "a.jpg"])
-    assert "used as a style" in str(plan.items[0].problem)
+    assert "would replace a photo that is read" in str(plan.items[0].problem)
     assert [item.content.name for item in plan.waiting] == ["b.jpg"]
 
 

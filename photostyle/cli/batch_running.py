@@ -53,7 +53,7 @@ def find_engine(name: str, address: str | None, jobs: int | None, device: str) -
 
 def shown(path: Path) -> str:
     """A path on one line, whatever it is made of."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in os.fspath(path))
+    return console.printable(os.fspath(path))
 
 
 class Told:

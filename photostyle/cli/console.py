@@ -39,7 +39,12 @@ def listen(quiet: bool, verbose: bool = False) -> None:
 
 def say(text: str) -> None:
     """One line on stderr."""
-    stderr.print(" ".join(text.splitlines()))
+    stderr.print(printable(" ".join(text.splitlines())))
+
+
+def printable(text: str) -> str:
+    """Text with escapes for what would command a terminal rather than be seen: names come from other people's files."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def fail(error: BaseException | str) -> NoReturn:

@@ -93,6 +93,7 @@ def lut(
         check_regions(content_mask, style_mask, segment, by_region=bool(own or any(region for region, _ in styles)))
 
     from photostyle.device import resolve
+    from photostyle.io import check_apart
     from photostyle.jobs.applying import Application, applied
     from photostyle.jobs.loading import load
     from photostyle.jobs.lut import POOR, check, lut_file
@@ -106,6 +107,8 @@ def lut(
 
     chosen = size if size is not None else _HALD_SIZE if out.suffix.lower() == ".png" else _SIZE
     check(out, chosen, preview, overwrite=overwrite)
+    read = [content, content_mask, style_mask, style_file, *(path for _, path in styles)]
+    check_apart([out, preview] if preview else [out], [path for path in read if path])
     where = resolve(device.value)
     grade: Callable[[Loaded], Tensor]
     if style_file:

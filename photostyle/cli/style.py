@@ -152,13 +152,14 @@ def show(
     console.listen(quiet)
 
     from photostyle.device import resolve
-    from photostyle.io import check_output
+    from photostyle.io import check_apart, check_output
     from photostyle.io.swatches import EXTENSIONS, write_swatches
     from photostyle.jobs.style import described, model_for, swatches
     from photostyle.presets import load_style
 
     if out:
         check_output(out, overwrite=overwrite, extensions=EXTENSIONS)
+        check_apart([out], [content] if content else [])
     loaded = load_style(style, model_for(style, model, resolve(device.value)))
     facts, colours = described(style, loaded), swatches(loaded, content)
     lines = _lines(facts)
@@ -192,11 +193,12 @@ def mix(
     weighted = parse_weighted(styles, "STYLE_FILE[:WEIGHT]")
 
     from photostyle.device import resolve
-    from photostyle.io import check_output
+    from photostyle.io import check_apart, check_output
     from photostyle.jobs.style import mix_files, model_for
     from photostyle.presets import SUFFIX, save_style
 
     check_output(out, overwrite=overwrite, extensions=(SUFFIX,))
+    check_apart([out], [path for path, _ in weighted])
     paths, weights = [path for path, _ in weighted], [weight for _, weight in weighted]
     mixed = mix_files(paths, weights, model_for(paths[0], model, resolve("cpu")))
     save_style(mixed, out, overwrite=overwrite)
@@ -229,7 +231,7 @@ def _print(lines: Sequence[tuple[str, str]], colours: Sequence[Swatch]) -> None:
     from photostyle.io.swatches import hexadecimal
 
     for name, text in lines:
-        console.stdout.print(f"{name:<9} {text}")
+        console.stdout.print(f"{name:<9} {console.printable(text)}")
     table = Table(box=None, pad_edge=False)
     for title in ("colour", "before", "after", ""):
         table.add_column(title)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
@@ -158,7 +159,7 @@ def video(
             progress=progress, workers=workers,
         )  # fmt: skip
 
-    run_clip(clip, out, work, quiet)
+    run_clip(clip, out, work, quiet, keep=[style, content_mask, style_mask])
 
 
 def is_clip(path: Path) -> bool:
@@ -211,9 +212,13 @@ def apply_to_clips(
         found = segmented(load_segmenter(segment, next(style.model.parameters()).device))
     if not out.suffix:
         ensure_folder(out)
+    done: list[Path] = []
     for clip in clips:
         suffix = clip.suffix.lower() if clip.suffix.lower() in _CONTAINERS else ".mp4"
-        output = out / clip.with_suffix(suffix).name if out.is_dir() else out
+        output = out / clip.with_suffix(suffix).name if os.path.isdir(out) else out
+        if output in done:
+            raise ParameterError(f"{output}: two clips would be written here; rename one of them")
+        done.append(output)
 
         def work(progress: Progress, clip: Path = clip, output: Path = output) -> Report:
             regions = masks_of(mask, clip) if mask else found
@@ -223,4 +228,4 @@ def apply_to_clips(
                 return stylize_clip(style.model, clip, StyleSide(style), output, how, regions=regions, **common)
             return apply_clip(style, clip, output, strength=strength, regions=regions, **common)
 
-        run_clip(clip, output, work, quiet)
+        run_clip(clip, output, work, quiet, keep=[*clips, mask])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,16 +25,19 @@ def check_installed() -> None:
         raise ParameterError("clips need PyAV and OpenCV: pip install 'photostyle[video]'")
 
 
-def run_clip(clip: Path, out: Path, work: Callable[[Progress], Report], quiet: bool) -> None:
-    """Do a clip under a progress bar and say what became of it."""
-    if os.path.exists(out) and os.path.exists(clip) and os.path.samefile(out, clip):
-        raise ParameterError(f"{out}: would replace the clip itself; choose another output path")
+def run_clip(
+    clip: Path, out: Path, work: Callable[[Progress], Report], quiet: bool, *, keep: Sequence[Path | None] = ()
+) -> None:
+    """Do a clip under a progress bar and say what became of it; `out` may be none of the files to `keep`."""
+    from photostyle.io.files import check_apart
+
+    check_apart([out], [clip, *(path for path in keep if path)])
     try:
         with _bar(quiet) as update:
             report = work(update)
     except KeyboardInterrupt:
         parts = out.with_name(out.name + ".parts")
-        if parts.exists():
+        if os.path.exists(parts):
             console.say(f"photostyle: stopped; what is done is kept in {parts}: run the same with --resume to go on")
         raise
     if not quiet:

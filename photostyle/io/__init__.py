@@ -1,6 +1,13 @@
 """Photos, masks and output files on disk; NumPy and Pillow only."""
 
-from photostyle.io.files import OUTPUT_EXTENSIONS, atomic_write, check_output, ensure_folder, output_paths
+from photostyle.io.files import (
+    OUTPUT_EXTENSIONS,
+    atomic_write,
+    check_apart,
+    check_output,
+    ensure_folder,
+    output_paths,
+)
 from photostyle.io.images import (
     MIN_SIDE,
     Photo,
@@ -23,6 +30,7 @@ __all__ = [
     "Photo",
     "atomic_write",
     "canonical",
+    "check_apart",
     "check_encodable",
     "check_output",
     "check_size",

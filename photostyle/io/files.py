@@ -144,6 +144,18 @@ def output_paths(inputs: Sequence[Path], out: Path, *, keep: Sequence[Path] = ()
     return outputs
 
 
+def check_apart(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
+    """Raise OutputError where an output is one of the inputs or another output, whatever they are called."""
+    sources = {_identity(source) for source in inputs}
+    taken: set[tuple[int, int] | str] = set()
+    for output in outputs:
+        if _identity(output) in sources:
+            raise OutputError(f"{output}: would replace a file that is read; choose another output path")
+        if _identity(output) in taken:
+            raise OutputError(f"{output}: is to be written twice; choose another output path")
+        taken.add(_identity(output))
+
+
 def _writable_name(source: Path) -> str:
     if not source.name:
         raise OutputError(f"{source}: is a folder; give the paths of photos")

@@ -88,8 +88,8 @@ def survey(folder: Path, out: Path, form: Format = "same", *, since: int | None 
     if not result.is_relative_to(inside):
         _check_apart(items, inside)
     items.sort(key=lambda item: item.content.parts)
-    kept = {os.path.realpath(path) for path in keep}
-    return Plan(tuple(_looked_up(item, since, kept) for item in items), others, links)
+    kept = {os.path.realpath(path) for path in (*keep, *(item.content for item in items))}
+    return Plan(tuple(_looked_up(item, since, kept, result) for item in items), others, links)
 
 
 def _walk(folder: Path, inside: Path, result: Path) -> tuple[list[Path], int, int, list[Item]]:
@@ -145,11 +145,14 @@ def _check_apart(items: list[Item], inside: Path) -> None:
             raise OutputError(f"{parent}: results would lie among the photos of {inside}; give another folder")
 
 
-def _looked_up(item: Item, since: int | None, kept: Collection[str]) -> Item:
+def _looked_up(item: Item, since: int | None, kept: Collection[str], result: Path) -> Item:
     if item.problem:
         return item
     if os.path.realpath(item.output) in kept:
-        error = OutputError(f"{item.output}: would replace a photo that is used as a style; give another folder")
+        error = OutputError(f"{item.output}: would replace a photo that is read; give another folder")
+        return replace(item, problem=error)
+    if not Path(os.path.realpath(item.output.parent)).is_relative_to(result):
+        error = OutputError(f"{item.output}: a link leads out of {result}; remove the link, or give another folder")
         return replace(item, problem=error)
     try:
         result = os.stat(item.output)
