@@ -80,7 +80,7 @@ def test_bad_files_are_one_line(cli, folder):
         ("hdr.mp4", "is HDR (PQ)"),
     ):
         assert says in cli.refuses(folder, *arguments(folder, clip=clip))
-    assert "would replace the clip" in cli.refuses(folder, *arguments(folder, "--overwrite", out="in.mp4"))
+    assert "would replace a file that is read" in cli.refuses(folder, *arguments(folder, "--overwrite", out="in.mp4"))
     assert "extension '.avi'" in cli.refuses(folder, *arguments(folder, out="o.avi"))
 
 

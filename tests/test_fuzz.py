@@ -26,7 +26,12 @@ from tests.util import picture, tiny_model
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="workers are forked and watched through /proc")
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["*", "sky", "wct"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["*", "sky", "wct"]),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
     max_leaves=8,
 )
