@@ -69,6 +69,22 @@ def test_sliced_transport_can_be_stopped_and_repeated():
         SlicedOptions(steps=0)
 
 
+def test_many_equal_values_take_the_mean_of_what_they_cover():
+    values = torch.cat([torch.zeros(200), torch.full((600,), 0.5), torch.linspace(0.6, 1, 200)])
+    found = matched(values, torch.linspace(0, 1, 5000))
+    torch.testing.assert_close(found[[0, 300]], torch.tensor([0.1, 0.5]), rtol=0, atol=0.002)
+    torch.testing.assert_close(found[800:], torch.linspace(0.8, 1, 200), rtol=0, atol=0.002)
+
+
+def test_a_white_background_takes_one_colour_of_the_style():
+    white = torch.ones(1, 3, 48, 56)
+    white[..., 20:28, 20:30] = 0.2
+    result = run("sliced", white, STYLE)
+    background = result[0][:, white[0, 0] == 1]
+    assert float(background.std(1).max()) < 1e-4
+    assert float((background.mean(1) - STYLE[0].mean((1, 2))).abs().max()) < 0.05
+
+
 def test_matched_histograms_are_monotone_and_keep_equal_values_equal():
     values = torch.tensor([0.5, 0.1, 0.5, 0.9, 0.1])
     target = torch.linspace(2, 3, 101)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from photostyle.methods.base import Progress, ShouldStop, pair_of_images
@@ -19,6 +20,7 @@ from photostyle.methods.optimise import Steps, check_steps
 from photostyle.regions import Regions
 
 _LEVELS = 1024  # of each cumulative histogram
+_EQUAL = 1e-6  # values that differ by less are one, but for rounding
 
 
 @dataclass(frozen=True)
@@ -74,15 +76,22 @@ def rotation(generator: torch.Generator) -> Tensor:
 
 
 def matched(values: Tensor, target: Tensor) -> Tensor:
-    """Values (M,) with the histogram of the target (M',): the increasing map between their quantiles.
+    """Values (M,) with the histogram of the target (M'): the increasing map between their quantiles.
 
-    It is a function of the value, so that pixels of one colour stay of one colour.
+    It is a function of the value, so that pixels of one colour stay of one colour. Where many pixels have one value, as
+    in a white background, that value takes the mean of all the quantiles that they cover; the first of these, which
+    another rotation would take for another extreme, would drive it to colours that neither photo has.
     """
     ours, theirs = _quantiles(values), _quantiles(target)
-    above = torch.searchsorted(ours, values.contiguous()).clamp(1, _LEVELS - 1)
+    first = torch.searchsorted(ours, values - _EQUAL)
+    last = torch.searchsorted(ours, values + _EQUAL, right=True)
+    above = first.clamp(1, _LEVELS - 1)
     low, high = ours[above - 1], ours[above]
     share = ((values - low) / (high - low).clamp_min(1e-12)).clamp(0, 1)
-    return torch.lerp(theirs[above - 1], theirs[above], share)
+    between = torch.lerp(theirs[above - 1], theirs[above], share)
+    sums = F.pad(theirs.double().cumsum(0), (1, 0))
+    covered = (sums[last] - sums[first]) / (last - first).clamp_min(1)
+    return torch.where(last > first, covered.to(values), between)
 
 
 def _quantiles(values: Tensor) -> Tensor:
