@@ -9,9 +9,6 @@ Vedaldi & Lempitsky, Improved Texture Networks, CVPR 2017). What scale and shift
 
 so that one network has many looks, which differ in nothing else (conditional instance normalisation; Dumoulin, Shlens &
 Kudlur, A Learned Representation for Artistic Style, ICLR 2017). Looks are blended by blending γ and β.
-
-The papers' networks paint the picture anew. Here what the network says may instead be added to the photo (`residual`),
-in logits, and it says nothing at first: training then starts from the photo itself and needs a fraction of the steps.
 """
 
 from __future__ import annotations
@@ -34,7 +31,6 @@ MIN_SIDE = 16
 MOST_LOOKS = 256
 MOST_BLOCKS = 32
 _EPSILON = 1e-3  # of a channel's variance; at 1e-5, gradients through crops that are black all over know no bounds
-_EDGE = 0.02  # values of the photo nearer than that to 0 or 1 count as if they were not, for their logits' sake
 
 
 @dataclass(frozen=True)
@@ -46,14 +42,12 @@ class FeedForwardConfig:
         widths: channels at full, half and quarter size.
         blocks: residual blocks, at quarter size.
         norm: ``"instance"``, or ``"batch"``, which goes with a single look.
-        residual: the result is the photo changed; if not, painted anew as in the papers.
     """
 
     looks: tuple[str, ...]
     widths: tuple[int, int, int] = (16, 32, 48)
     blocks: int = 4
     norm: Norm = "instance"
-    residual: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.looks) <= MOST_LOOKS or len(set(self.looks)) < len(self.looks):
@@ -65,8 +59,6 @@ class FeedForwardConfig:
             raise ParameterError(f"widths are {self.widths}; they must be three whole numbers from 1")
         if type(self.blocks) is not int or not 0 <= self.blocks <= MOST_BLOCKS:
             raise ParameterError(f"blocks is {self.blocks!r}; it must be between 0 and {MOST_BLOCKS}")
-        if type(self.residual) is not bool:
-            raise ParameterError(f"residual is {self.residual!r}; it must be true or false")
         if self.norm not in NORMS:
             raise ParameterError(f"norm is {self.norm!r}; it must be one of {', '.join(NORMS)}")
         if self.norm == "batch" and len(self.looks) > 1:
@@ -137,8 +129,6 @@ class FeedForward(nn.Module):
         self.blocks = nn.ModuleList(_Residual(quarter, config) for _ in range(config.blocks))
         self.up = nn.ModuleList([_Convolution(quarter, half, config), _Convolution(half, fine, config)])
         self.last = _Convolution(fine, 3, config, side=9)
-        if config.residual:
-            nn.init.zeros_(self.last.norm.scale)
 
     def forward(self, image: Tensor, looks: Tensor) -> Tensor:
         """The whole network.
@@ -167,8 +157,7 @@ class FeedForward(nn.Module):
             x = block(x, looks)
         for layer in self.up:
             x = torch.relu(layer(F.interpolate(x, scale_factor=2), looks))
-        x = self.last(x, looks)
-        return torch.sigmoid(x + torch.logit(image, _EDGE) if self.config.residual else x)
+        return torch.sigmoid(self.last(x, looks))
 
     def weights_of(self, chosen: Mapping[str, float] | Sequence[float] | None = None) -> Tensor:
         """Weights of the looks (1, N) that add up to 1, on the network's device.

@@ -29,6 +29,8 @@ def body(arguments: Namespace) -> None:
         run = DecodersTrainer(config, arguments.out, encoder, load_photos(arguments.photos))
         if arguments.init:
             run.load(arguments.init, ("decoders",))
+        if arguments.adain_from_wct:
+            run.decoders.get("adain", 4).load_state_dict(run.decoders.get("wct", 4).state_dict())
         return run
 
     run = train(arguments, make)
@@ -43,6 +45,9 @@ def main() -> int:
     parser.add_argument("photos", type=Path)
     parser.add_argument("--features", type=Path, help="the encoder's file, if not the embedded one")
     parser.add_argument("--init", type=Path, help="checkpoint.pt of another run, to start from its decoders")
+    parser.add_argument(
+        "--adain-from-wct", action="store_true", help="start AdaIN's decoder as WCT's of relu4_1, which reconstructs"
+    )
     parser.add_argument("--steps", type=int, default=defaults.steps)
     parser.add_argument("--batch", type=int, default=defaults.batch)
     parser.add_argument("--crop", type=int, default=defaults.crop)

@@ -62,21 +62,13 @@ def test_batch_norm_is_torchs(training):
     assert torch.allclose(ours.variance, theirs.running_var)
 
 
-@pytest.mark.parametrize("residual", [True, False])
 @pytest.mark.parametrize("norm", ["instance", "batch"])
-def test_a_photo_of_the_photos_size(residual, norm):
+def test_a_photo_of_the_photos_size(norm):
     torch.manual_seed(0)
-    network = FeedForward(FeedForwardConfig(("a",), (4, 5, 6), 2, norm, residual)).eval()
+    network = FeedForward(FeedForwardConfig(("a",), (4, 5, 6), 2, norm)).eval()
     result = network(IMAGE, network.weights_of()).detach()
     assert result.shape == IMAGE.shape
     assert 0 <= float(result.min()) <= float(result.max()) <= 1
-
-
-def test_a_residual_network_starts_from_the_photo():
-    network = FeedForward(FeedForwardConfig(("a", "b"), (4, 5, 6)))
-    assert torch.allclose(network(IMAGE, torch.eye(2)[:1]), IMAGE.clamp(0.02, 0.98), atol=1e-6)
-    anew = FeedForward(FeedForwardConfig(("a", "b"), (4, 5, 6), residual=False))
-    assert not torch.allclose(anew(IMAGE, torch.eye(2)[:1]), IMAGE, atol=0.05)
 
 
 def test_images_of_a_batch_do_not_touch_each_other():
@@ -136,7 +128,6 @@ def test_weights_of_looks():
         ({"blocks": -1}, "blocks is -1"),
         ({"blocks": 99}, "blocks is 99"),
         ({"norm": "layer"}, "norm is 'layer'"),
-        ({"residual": 1}, "residual is 1"),
         ({"looks": ("a", "b"), "norm": "batch"}, "goes with one look"),
     ],
 )

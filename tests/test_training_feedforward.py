@@ -36,7 +36,7 @@ def trainer(out, **changes):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"residual": True, "learning_rate": 0.02}, {"residual": False}, {"styles": {"a": Path("a")}, "norm": "batch"}],
+    [{}, {"styles": {"a": Path("a")}, "norm": "batch"}],
     ids=str,
 )
 def test_steps_bring_the_looks_nearer(tmp_path, changes):

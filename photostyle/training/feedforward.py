@@ -54,7 +54,7 @@ class FeedForwardTraining:
         style_side: long side in pixels that styles are reduced to; the smaller, the finer are strokes on a photo.
         learning_rate: its peak.
         content, style, variation: α, β and γ.
-        widths, blocks, norm, residual: of the network (`photostyle.feedforward.FeedForwardConfig`).
+        widths, blocks, norm: of the network (`photostyle.feedforward.FeedForwardConfig`).
         seed: of everything random.
         validate_every, checkpoint_every: in steps.
     """
@@ -63,18 +63,17 @@ class FeedForwardTraining:
     styles: Mapping[str, Path]
     features: Path | None = None
     init: Path | None = None
-    steps: int = 6000
+    steps: int = 3500
     batch: int = 4
-    crop: int = 128
+    crop: int = 112
     style_side: int = 256
     learning_rate: float = 2e-3
     content: float = 1.0
-    style: float = 2.0
+    style: float = 3.0
     variation: float = 5.0
     widths: tuple[int, int, int] = (16, 32, 48)
     blocks: int = 4
     norm: Norm = "instance"
-    residual: bool = True
     seed: int = 0
     validate_every: int = 500
     checkpoint_every: int = 250
@@ -91,7 +90,7 @@ class FeedForwardTraining:
 
     def network(self) -> FeedForwardConfig:
         """What is trained. Raises ParameterError if there is no such network."""
-        return FeedForwardConfig(tuple(self.styles), self.widths, self.blocks, self.norm, self.residual)
+        return FeedForwardConfig(tuple(self.styles), self.widths, self.blocks, self.norm)
 
 
 def parse_training(values: Mapping[str, Any]) -> FeedForwardTraining:

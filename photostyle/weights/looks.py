@@ -21,8 +21,7 @@ from photostyle.weights.registry import LOOKS_NAME
 def _parse(text: str) -> FeedForwardConfig:
     try:
         values = json.loads(text)
-        looks, widths = tuple(values["looks"]), tuple(values["widths"])
-        config = FeedForwardConfig(looks, widths, values["blocks"], values["norm"], values["residual"])
+        config = FeedForwardConfig(tuple(values["looks"]), tuple(values["widths"]), values["blocks"], values["norm"])
     except (ValueError, TypeError, KeyError) as error:
         raise ParameterError(f"no description of looks: {error}") from error
     if max(config.widths) > WIDEST:
