@@ -50,5 +50,5 @@ def web(
             shown = f"[{host}]" if ":" in host else host
             console.say(f"The page is at http://{shown}:{at}/ until you press Ctrl-C")
 
-    with open_page(network, limits, hosts) as page:
+    with open_page(network, limits, hosts, name=model) as page:
         serve(page, host, port, ready)

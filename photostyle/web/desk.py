@@ -31,24 +31,37 @@ class Desk:
 
     @contextmanager
     def at_work(self, request: gr.Request) -> Iterator[tuple[Visitor[Studio], Studio]]:
+        """`on_errand` for what changes the page's state: one thing at a time."""
+        with self.on_errand(request) as found, found[1].lock:
+            yield found
+
+    @contextmanager
+    def on_errand(self, request: gr.Request) -> Iterator[tuple[Visitor[Studio], Studio]]:
         """The visitor who asks and the state of this page of theirs; errors become a line on the page."""
         try:
             if request.request is None:
                 raise ParameterError("this can be asked of the page alone")
             cookie = visitor_cookie(request.request)
-            with self.sessions.session(cookie, str(request.session_hash)) as found, found[1].lock:
+            with self.sessions.session(cookie, str(request.session_hash)) as found:
                 yield found
         except PhotostyleError as error:
-            raise gr.Error(self.said(error), title="This did not work", print_exception=False) from error
+            raise gr.Error(
+                self.without_folders(str(error)), title="This did not work", print_exception=False
+            ) from error
         except (gr.Error, GeneratorExit):
             raise
         except Exception as error:
             logger.exception("the page failed")
             raise gr.Error("something failed here that should not; the log of the page says what") from error
 
-    def said(self, error: PhotostyleError) -> str:
-        """The error's line without this machine's folders."""
-        return re.sub(re.escape(str(self.sessions.root)) + r"/(?:[0-9a-f]{32,64}/)*", "", str(error))
+    def without_folders(self, text: str) -> str:
+        """A line without this machine's folders."""
+        return re.sub(re.escape(str(self.sessions.root)) + r"/(?:[0-9a-f]{32,64}/)*", "", text)
+
+    def stop(self, request: gr.Request) -> None:
+        """End what takes long on this page."""
+        with self.on_errand(request) as (_, studio):
+            studio.stop.set()
 
     def received(self, visitor: Visitor[Studio], studio: Studio, path: str | Path) -> Path:
         """Move an upload into its session's folder. Raises ParameterError if it is not the visitor's."""

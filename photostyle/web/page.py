@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from photostyle.web import photo_tab
+from photostyle.web import long_tabs, photo_tab
 from photostyle.web.desk import Desk
 from photostyle.web.sessions import Sessions
 from photostyle.web.studio import Studio
@@ -24,11 +24,14 @@ def build(sessions: Sessions[Studio]) -> tuple[gr.Blocks, dict[str, Any]]:
             '<header class="ps-head"><h1>photostyle</h1>'
             "<p>Your photo, every edge where it was, in the light and colour of a reference.</p></header>"
         )
-        with gr.Tabs(), gr.Tab("Photo"):
-            photo_tab.build(desk)
+        with gr.Tabs():
+            with gr.Tab("Photo", elem_id="ps-photo-tab"):
+                wishes = photo_tab.build(desk)
+            long_tabs.build(desk, wishes)
 
         def leave(request: gr.Request) -> None:
-            sessions.leave(str(request.session_hash))
+            for studio in sessions.leave(str(request.session_hash)):
+                studio.stop.set()
 
         blocks.unload(leave)
     blocks.queue(api_open=False, max_size=64, default_concurrency_limit=1)

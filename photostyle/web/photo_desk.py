@@ -84,7 +84,7 @@ class PhotoDesk:
 
     def refresh(self, request: gr.Request, *values: Any) -> Updates:
         """A new picture, and the regions that there are."""
-        strength, wishes = values[0], _wishes(values)
+        strength, wishes = values[0], wished(values)
         with self._desk.at_work(request) as (visitor, studio):
             if studio.content is None or not studio.ready:
                 before = _address(visitor, studio)
@@ -164,7 +164,7 @@ class PhotoDesk:
     def render(self, request: gr.Request, *values: Any) -> Updates:
         """The result at full size, to look at and to take away."""
         with self._desk.at_work(request) as (visitor, studio):
-            path = studio.export(_wishes(values, studio.own))
+            path = studio.export(wished(values, studio.own))
             token = visitor.show(Picture(path, "application/octet-stream", path.name))
             before, after = (read_photo(each) for each in (studio.content.path, path))  # type: ignore[union-attr]
             view = {"before": views.shown(visitor, tensor(before.pixels), 95),
@@ -179,7 +179,7 @@ class PhotoDesk:
     def save_preset(self, request: gr.Request, *values: Any) -> str:
         """The look as a file."""
         with self._desk.at_work(request) as (visitor, studio):
-            path = studio.save_style(_wishes(values, studio.own))
+            path = studio.save_style(wished(values, studio.own))
             return views.download(visitor.show(Picture(path, "application/octet-stream", path.name)), path.name,
                                   path.stat().st_size)  # fmt: skip
 
@@ -197,7 +197,8 @@ class PhotoDesk:
         return {"background": str(path), "layers": [], "composite": None}
 
 
-def _wishes(values: Sequence[Any], own: dict[str, float] | None = None) -> Wishes:
+def wished(values: Sequence[Any], own: dict[str, float] | None = None) -> Wishes:
+    """What the controls say, in the order in which the tab lists them."""
     strength, segment, at, matching, finish, *takes = values
     options = FitOptions(tuple(at), matching, strength, finish=finish, strengths=dict(own or {}) if segment else {})
     named = {name: taken for name, taken in zip(NAMES, takes, strict=True) if taken and taken != _AUTOMATIC}

@@ -23,8 +23,8 @@ HEAVY: dict[str, Any] = {"concurrency_id": "heavy", "concurrency_limit": 1, "sho
 SHOW = "text => window.photostyle.show(text)"
 
 
-def build(desk: Desk) -> None:
-    """Lay the tab out and wire it."""
+def build(desk: Desk) -> list[gr.components.Component]:
+    """Lay the tab out and wire it; returns the controls that `wished` reads."""
     work = PhotoDesk(desk)
     with gr.Row(elem_classes="ps-columns"):
         with gr.Column(scale=2, min_width=300):
@@ -79,7 +79,7 @@ def build(desk: Desk) -> None:
             render = gr.Button("Render at full size", variant="primary", elem_id="ps-render", interactive=False)
             result = gr.HTML(elem_id="ps-result")
 
-    wishes = [strength, segment, at, matching, finish, *(row[1] for row in region_rows)]
+    wishes: list[gr.components.Component] = [strength, segment, at, matching, finish, *(row[1] for row in region_rows)]
     own = [row[2] for row in region_rows]
     weights = [row[2] for row in rows]
     table = [part for row in region_rows for part in row]
@@ -114,6 +114,7 @@ def build(desk: Desk) -> None:
     fresh(restore.click, work.restore, [], [mask_file])
     render.click(work.render, wishes, [view, result], **HEAVY)
     keep.click(work.save_preset, wishes, preset_file, **HEAVY)
+    return wishes
 
 
 def _style_row(number: int) -> tuple[gr.Row, gr.HTML, gr.Slider, gr.Button]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -53,22 +54,26 @@ class Page:
 
 
 @contextlib.contextmanager
-def open_page(model: WCT2, limits: Limits | None = None, hosts: tuple[str, ...] | None = ()) -> Iterator[Page]:
+def open_page(
+    model: WCT2, limits: Limits | None = None, hosts: tuple[str, ...] | None = (), *, name: str = "small"
+) -> Iterator[Page]:
     """Build the page; its files lie in a temporary folder that is removed at the end.
 
     Args:
         model: the network.
         limits: what visitors may take.
         hosts: further names than those of this machine under which the page may be asked; None allows any.
+        name: of the network, or its file.
     """
     root = Path(tempfile.mkdtemp(prefix="photostyle-web-")).resolve()
     before = os.environ.get("GRADIO_TEMP_DIR")
     os.environ["GRADIO_TEMP_DIR"] = str(root)
     sessions: Sessions[Studio] | None = None
     try:
-        engine = Engine(model)
+        engine = Engine(model, name)
         sessions = Sessions(root, limits or Limits(), lambda folder: Studio(engine, folder))
-        yield Page(Guard(_application(sessions), sessions, hosts), sessions)
+        # Outside a loop Gradio would make some, and never close them.
+        yield Page(Guard(asyncio.run(_application(sessions)), sessions, hosts), sessions)
     finally:
         if sessions:
             sessions.close()
@@ -114,7 +119,7 @@ def _sweep(sessions: Sessions[Studio], stop: threading.Event) -> None:
         sessions.forget_idle()
 
 
-def _application(sessions: Sessions[Studio]) -> FastAPI:
+async def _application(sessions: Sessions[Studio]) -> FastAPI:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     limit = sessions.limits.upload
 

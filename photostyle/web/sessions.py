@@ -159,17 +159,22 @@ class Sessions(Generic[_State]):
             with self._lock:
                 visitor.busy -= 1
                 visitor.seen = time.monotonic()
+                if not visitor.sessions and not visitor.busy and self._visitors.get(cookie) is visitor:
+                    self._forget(cookie)
 
-    def leave(self, key: str) -> None:
-        """A page was closed: its session goes, and with the last one the visitor, once nothing is being done for it."""
+    def leave(self, key: str) -> list[_State]:
+        """A page was closed: its session goes, and with the last one the visitor, once nothing is being done for it.
+
+        Returns the state that it had, if it had one.
+        """
+        left = []
         with self._lock:
             for cookie, visitor in list(self._visitors.items()):
                 if key in visitor.sessions:
-                    del visitor.sessions[key]
-                    if not visitor.sessions:
-                        visitor.seen = -float("inf") if visitor.busy else visitor.seen
-                        if not visitor.busy:
-                            self._forget(cookie)
+                    left.append(visitor.sessions.pop(key))
+                    if not visitor.sessions and not visitor.busy:
+                        self._forget(cookie)
+        return left
 
     def forget_idle(self) -> None:
         """Forget visitors who have done nothing for long."""

@@ -23,6 +23,7 @@ from photostyle.jobs.regions import Reference, RegionPlan, RegionSettings, plan,
 from photostyle.jobs.rendering import FIT_PIXELS, Rendering
 from photostyle.jobs.style import make_style
 from photostyle.labels import Decision
+from photostyle.networks import WCT2
 from photostyle.presets import SUFFIX, load_style, save_style
 from photostyle.regions import Regions
 from photostyle.targets import Target
@@ -47,6 +48,9 @@ class Studio:
         wishes: what the preview was made for.
         own: regions whose strength was set by itself.
         lock: held while something is done for this page.
+        photos: those of the folder tab.
+        clip: that of the video tab.
+        stop: set to end what takes long.
     """
 
     engine: Engine
@@ -60,6 +64,9 @@ class Studio:
     wishes: Wishes = field(default_factory=Wishes)
     own: dict[str, float] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
+    photos: list[Path] = field(default_factory=list)
+    clip: Path | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
     _prepared: list[Reference] = field(default_factory=list)
 
     def new_folder(self) -> Path:
@@ -205,22 +212,35 @@ class Studio:
         """Write the result at full size, in the photo's format; returns the file. Raises PhotostyleError."""
         if self.content is None or not self.ready:
             raise ParameterError("choose a photo and a reference first")
-        content, rendering = self.content.path, Rendering()
-        output = self.folder / result_name(content, self.content.shown.photo.bits)
-        settings = self._settings(wishes)
-        if self.saved:
-            options = wishes.options
-            apply_file(
-                self.saved[1], content, output, mask=self.mask, regions=settings, strength=options.strength,
-                strengths=options.strengths, rendering=rendering, overwrite=True,
-            )  # fmt: skip
-            return output
-        references = [Reference(load(style.path).reduced(FIT_PIXELS), weight=style.weight) for style in self.styles]
-        stylize_file(
-            self.engine.model, content, prepare(references, settings), output, wishes.options,
-            masks=(self.mask, None), regions=settings, rendering=rendering, overwrite=True,
-        )  # fmt: skip
+        content, settings = self.content.path, self._settings(wishes)
+        output = self.new_folder() / result_name(content, self.content.shown.photo.bits)
+        style = self.saved[1] if self.saved else prepared(self.styles, settings)
+        write_result(self.engine.model, content, style, output, wishes, settings, self.mask)
         return output
+
+
+def prepared(styles: Sequence[Source], settings: RegionSettings) -> list[Reference]:
+    """References as a result takes them. Raises ImageReadError."""
+    references = [Reference(load(style.path).reduced(FIT_PIXELS), weight=style.weight) for style in styles]
+    return prepare(references, settings)
+
+
+def write_result(
+    model: WCT2,
+    content: Path,
+    style: Transfer | Target | Sequence[Reference],
+    output: Path,
+    wishes: Wishes,
+    settings: RegionSettings,
+    mask: Path | None = None,
+) -> None:
+    """A photo in a style, at full size, as the command writes it. Raises PhotostyleError."""
+    options = wishes.options
+    if isinstance(style, Transfer | Target):
+        strengths = {**style.options.strengths, **options.strengths}
+        apply_file(style, content, output, mask=mask, regions=settings, strength=options.strength, strengths=strengths)
+    else:
+        stylize_file(model, content, style, output, options, masks=(mask, None), regions=settings)
 
 
 def _whole() -> Rendering:

@@ -69,6 +69,19 @@ def download(token: str, name: str, size: int) -> str:
     )
 
 
+def video(token: str, text: str) -> str:
+    """A clip to play."""
+    return f'<video class="ps-video" controls loop src="picture/{token}" aria-label="{escape(text)}"></video>'
+
+
+def sheet(token: str, text: str) -> str:
+    """A large picture that opens by itself."""
+    return (
+        f'<a href="picture/{token}" target="_blank" rel="noopener">'
+        f'<img class="ps-sheet" src="picture/{token}" alt="{escape(text)}"></a>'
+    )
+
+
 def decided(decisions: Sequence[Decision]) -> str:
     """What was decided on each region, as a list."""
     if not decisions:

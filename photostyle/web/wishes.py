@@ -71,10 +71,11 @@ class Engine:
 
     Attributes:
         model: the network.
-        segmentation: finds regions.
+        name: of the network, or its file.
     """
 
     model: WCT2
+    name: str = "small"
     _found: Segmentation | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -91,8 +92,8 @@ class Engine:
             return self._found
 
 
-def result_name(content: Path, bits: int) -> str:
-    """What the result of a photo is called: its format where it can be written."""
+def result_name(content: Path, bits: int = 16) -> str:
+    """What the result of a photo is called: its format where it can be written, else one that holds its bits."""
     suffix = content.suffix if content.suffix.lower() in OUTPUT_EXTENSIONS else ".tif" if bits > 8 else ".jpg"
     return f"{result_stem(content)}-styled{suffix}"
 

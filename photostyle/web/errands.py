@@ -1,0 +1,176 @@
+"""What takes minutes: many photos, a clip, a comparison of methods. Each can be stopped."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from photostyle.errors import MemoryLimitError, ParameterError
+from photostyle.io import read_photo
+from photostyle.jobs.compare import Outcome, Pair, options_of, sheet_file
+from photostyle.jobs.compare import compare as compare_methods
+from photostyle.jobs.loading import load
+from photostyle.jobs.methods import regions_of
+from photostyle.jobs.photo import each
+from photostyle.jobs.regions import Reference, RegionSettings
+from photostyle.jobs.segment import ClassSegmentation
+from photostyle.methods import MethodInfo
+from photostyle.targets import Target
+from photostyle.web.studio import Studio, prepared, write_result
+from photostyle.web.wishes import Wishes, result_name, result_stem
+
+Told = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and of how much; 0 of what is not known."""
+
+COMPARED = 512  # pixels of the long side
+KNOWN_CLIPS = (".mp4", ".mov", ".mkv", ".webm", ".m4v", ".avi")
+
+
+class Stopped(Exception):  # noqa: N818 - it is no error
+    """The visitor does not want it any more."""
+
+
+class Errand:
+    """Something that takes long.
+
+    Args:
+        studio: whose; what it holds when the errand begins is what counts.
+        wishes: how.
+        told: told how it goes.
+    """
+
+    def __init__(self, studio: Studio, wishes: Wishes, told: Told) -> None:
+        if not (studio.styles or studio.saved):
+            raise ParameterError("choose a reference or a style on the Photo tab first")
+        self.engine, self.wishes, self._told = studio.engine, wishes, told
+        self.content, self.styles, self.saved = studio.content, list(studio.styles), studio.saved
+        self.stop = studio.stop = threading.Event()
+        self.folder = studio.new_folder()
+
+    def step(self, what: str, done: int, total: int) -> None:
+        """Say how it goes. Raises Stopped if it shall not go on."""
+        if self.stop.is_set():
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise Stopped
+        self._told(what, done, total)
+
+    @property
+    def settings(self) -> RegionSettings:
+        """How regions are found and matched."""
+        segment = self.engine.segmentation if self.wishes.segment else None
+        return RegionSettings(segment, True, dict(self.wishes.mapping), self.wishes.keep)
+
+    def photos(self, paths: Sequence[Path], pixels: int) -> tuple[Path, list[str]]:
+        """Do photos one by one; the archive of those that were done, and a line on each that was not."""
+        taken: set[str] = set()
+        outputs = [self._free(path, taken) for path in paths]
+        settings = self.settings
+        style = self.saved[1] if self.saved else prepared(self.styles, settings)
+
+        def work(content: Path, output: Path) -> None:
+            self.step(content.name, outputs.index(output), len(paths))
+            read_photo(content, max_pixels=pixels)
+            write_result(self.engine.model, content, style, output, self.wishes, settings)
+
+        failures = [str(failure.error) for _, _, failure in each(paths, outputs, work) if failure]
+        done = [output for output in outputs if output.exists()]
+        if not done:
+            raise ParameterError(failures[0] if failures else "there are no photos to do: drop some first")
+        archive = self.folder / "photostyle-results.zip"
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
+            for output in done:
+                file.write(output, output.name)
+                output.unlink()
+        return archive, failures
+
+    def _free(self, path: Path, taken: set[str]) -> Path:
+        name = result_name(path)
+        number = 1
+        while name.lower() in taken:
+            number += 1
+            name = f"{result_stem(path)}-{number}{Path(result_name(path)).suffix}"
+        taken.add(name.lower())
+        return self.folder / name
+
+    def clip(self, path: Path, pixels: int, *, part: tuple[float, float] | None = None, codec: str | None = None,
+             by_region: bool = False) -> Path:  # fmt: skip
+        """Grade a clip, or a small copy of a part of it from a second to another; returns the file."""
+        check_clips()
+        from photostyle.io.video import VideoReader
+        from photostyle.jobs.video import apply_clip, load_style, stylize_clip
+        from photostyle.jobs.video_looks import StyleSide
+        from photostyle.jobs.video_options import VideoOptions
+        from photostyle.jobs.video_regions import segmented
+
+        info = VideoReader(path).info
+        if info.width * info.height > pixels:
+            raise MemoryLimitError(f"{path.name}: {info.width}x{info.height} is larger than is done here")
+        start, end = part or (None, None)
+        options = VideoOptions(start=start, end=end, preview=part is not None, codec=codec)
+        suffix = ".mp4" if part or path.suffix.lower() not in (".mp4", ".mov", ".mkv", ".webm") else path.suffix.lower()
+        output = self.folder / f"{result_stem(path)}-{'preview' if part else 'styled'}{suffix}"
+        found = self.engine.segmentation if by_region else None
+        regions = segmented(found.segmenter) if isinstance(found, ClassSegmentation) else None
+        how = replace(self.wishes.options, strengths=self.wishes.options.strengths if by_region else {})
+        common: Any = {"regions": regions, "progress": self.step}
+        if self.saved and not isinstance(self.saved[1], Target):
+            apply_clip(self.saved[1], path, output, options, strength=how.strength, **common)
+            return output
+        if self.saved and isinstance(self.saved[1], Target):
+            side = StyleSide(self.saved[1])
+            how = replace(self.saved[1].options, strength=how.strength)
+        elif len(self.styles) == 1:
+            side = load_style(self.styles[0].path, self.engine.model, segment=regions)
+        else:
+            side = StyleSide(self._target(regions is not None))
+        stylize_clip(self.engine.model, path, side, output, how, options, **common)
+        return output
+
+    def _target(self, by_region: bool) -> Target:
+        from photostyle.jobs.style import make_style
+
+        styles = [(style.path, style.weight) for style in self.styles]
+        settings = RegionSettings(self.engine.segmentation if by_region else None)
+        made = make_style(self.engine.model, styles, self.wishes.options, regions=settings)
+        if not isinstance(made, Target):
+            raise ParameterError("these references make no style for clips: take one of them")
+        return made
+
+    def compare(self, methods: Sequence[MethodInfo], steps: int) -> tuple[Path, list[Outcome]]:
+        """Run methods on the photo and the first reference; the contact sheet, and what became of each."""
+        if self.content is None or not self.styles:
+            raise ParameterError("choose a photo and a reference on the Photo tab first")
+        if not methods:
+            raise ParameterError("choose at least one method")
+        content, style = (load(source.path, COMPARED) for source in (self.content, self.styles[0]))
+        found = self.engine.segmentation if self.wishes.segment else None
+        ours, theirs = regions_of(content, Reference(style), (None, None), RegionSettings(found))
+        pair = Pair(content, style, (ours, theirs) if ours and theirs else None)
+        chosen = [(info, options_of(info, steps, None)) for info in methods]
+        outcomes: list[Outcome] = []
+
+        def told(info: MethodInfo, step: int, total: int, _loss: float) -> None:
+            self._told(f"{info.name} ({len(outcomes) + 1} of {len(chosen)})", step, total)
+
+        self.step(methods[0].name, 0, 0)
+        runs = compare_methods(
+            chosen, pair, self.engine.device, model=self.engine.name, told=told, should_stop=self.stop.is_set
+        )
+        for outcome in runs:
+            outcomes.append(outcome)
+            self._told(outcome.info.name, len(outcomes), len(chosen))
+        sheet = self.folder / "comparison.jpg"
+        sheet_file(sheet, pair, outcomes)
+        return sheet, outcomes
+
+
+def check_clips() -> None:
+    """Raise ParameterError if what clips need is not installed."""
+    if any(find_spec(name) is None for name in ("av", "cv2")):
+        raise ParameterError("clips need PyAV and OpenCV: pip install 'photostyle[video]'")
