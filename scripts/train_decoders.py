@@ -21,7 +21,7 @@ from photostyle.weights import load_features, save_decoders
 def body(arguments: Namespace) -> None:
     config = DecodersTraining(
         steps=arguments.steps, batch=arguments.batch, crop=arguments.crop, learning_rate=arguments.learning_rate,
-        style=arguments.style_weight, seed=arguments.seed,
+        style=arguments.style_weight, only=tuple(arguments.only), seed=arguments.seed,
     )  # fmt: skip
 
     def make(device: torch.device) -> DecodersTrainer:
@@ -53,6 +53,7 @@ def main() -> int:
     parser.add_argument("--crop", type=int, default=defaults.crop)
     parser.add_argument("--learning-rate", type=float, default=defaults.learning_rate)
     parser.add_argument("--style-weight", type=float, default=defaults.style, help="of AdaIN's decoder")
+    parser.add_argument("--only", nargs="+", default=(), metavar="NAME", help="decoders to train, as wct4; not all")
     parser.add_argument("--seed", type=int, default=defaults.seed)
     arguments = parser.parse_args()
     return guarded("train_decoders", lambda: body(arguments))

@@ -56,6 +56,18 @@ def test_each_decoder_is_clipped_alone(tmp_path):
     assert sum(len(group) for group in groups) == len(list(run.decoders.parameters()))
 
 
+def test_some_decoders_alone(tmp_path):
+    run = trainer(tmp_path, only=("wct4", "photowct2"))
+    before = {name: tensor.clone() for name, tensor in run.decoders.state_dict().items()}
+    terms = run.advance(run.batch(0))
+    assert set(terms) == {"loss", "wct", "photowct"}
+    changed = {
+        name.split(".")[0] for name, tensor in run.decoders.state_dict().items() if not tensor.equal(before[name])
+    }
+    assert changed == {"wct4", "photowct2"}
+    assert "content" in trainer(tmp_path, only=("adain4",)).losses(run.batch(0), 0)
+
+
 def test_a_resumed_run_is_the_unbroken_one(tmp_path):
     whole, first = (trainer(tmp_path / name, steps=4, validate_every=2) for name in ("whole", "parts"))
     whole.run()
@@ -74,6 +86,7 @@ def test_a_resumed_run_is_the_unbroken_one(tmp_path):
         ({"crop": 40}, "crop is 40"),
         ({"crop": 16}, "crop is 16"),
         ({"batch": 3}, "must be even"),
+        ({"only": ("wct9",)}, "no decoder 'wct9'"),
         ({"steps": 0}, "steps"),
     ],
 )

@@ -3,8 +3,9 @@
 ``wct`` and ``photowct`` reconstruct (Li et al. 2017, equation 1): ‖I_o - I‖² + λ ‖Φ(I_o) - Φ(I)‖², Φ being the layer
 that is decoded. ``adain`` is trained as it is used (Huang & Belongie 2017, equations 11 to 13): half of the crops take
 the statistics of the other half, t = AdaIN(f(c), f(s)), and the loss is ‖f(g(t)) - t‖² + λ L_s with
-L_s = Σ_l ‖μ(φ_l(g(t))) - μ(φ_l(s))‖² + ‖σ(φ_l(g(t))) - σ(φ_l(s))‖² over relu1_1 … relu4_1. Errors of features are in
-units of their layer's variance.
+L_s = Σ_l ‖μ(φ_l(g(t))) - μ(φ_l(s))‖² + ‖σ(φ_l(g(t))) - σ(φ_l(s))‖² over relu1_1 … relu4_1. Besides, which the paper has
+not, it reconstructs the pixels of crops whose features stay as they are: through a narrow encoder, features alone say
+too little about colours in a short training. Errors of features are in units of their layer's variance.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from photostyle.training.settings import check_numbers
 from photostyle.training.teachers import FEATURE_LAYERS
 
 CALIBRATION_CROPS = 48
+NAMES = tuple(f"{name}{level}" for name, levels in SETS.items() for level in levels)
 MULTIPLE = 16  # of a crop's side: four poolings lie before relu5_1
 _ADAIN_LAYERS = FEATURE_LAYERS[:4]
 _FLOOR = 1e-5  # of a variance, in units of the layer's
@@ -45,6 +47,7 @@ class DecodersTraining:
         features: λ of reconstruction.
         style: λ of AdaIN; the paper's is 10.
         grade: how strongly graded crops are graded.
+        only: the decoders to train, as ``"wct4"``; empty for all.
         seed: of everything random.
         validate_every, checkpoint_every: in steps.
     """
@@ -57,6 +60,7 @@ class DecodersTraining:
     features: float = 1.0
     style: float = 10.0
     grade: float = 1.0
+    only: tuple[str, ...] = ()
     seed: int = 0
     validate_every: int = 200
     checkpoint_every: int = 100
@@ -65,6 +69,9 @@ class DecodersTraining:
         check_numbers(self, ("steps", "batch", "validate_every", "checkpoint_every"))
         if self.batch % 2:
             raise ParameterError(f"batch is {self.batch}; it must be even: AdaIN takes crops in pairs")
+        unknown = [name for name in self.only if name not in NAMES]
+        if unknown:
+            raise ParameterError(f"there is no decoder {unknown[0]!r}; there is {', '.join(NAMES)}")
         if self.crop % MULTIPLE or self.crop < MIN_SIDE:
             raise ParameterError(f"crop is {self.crop}; it must be a multiple of {MULTIPLE}, at least {MIN_SIDE}")
 
@@ -80,7 +87,7 @@ class DecodersTrainer(Run[DecodersTraining, Tensor]):
     """
 
     columns = (
-        "wct", "photowct", "content", "style", *(f"psnr_{name}{level}" for name in ("wct", "photowct")
+        "wct", "photowct", "content", "style", "pixels", *(f"psnr_{name}{level}" for name in ("wct", "photowct")
         for level in SETS[name]), "held_content", "held_style",
     )  # fmt: skip
     parts = ("decoders", "optimizer", "schedule")
@@ -108,7 +115,11 @@ class DecodersTrainer(Run[DecodersTraining, Tensor]):
 
     def clipped(self) -> Iterable[Iterable[Tensor]]:
         """The parameters of each decoder, which are trained side by side and have nothing to do with each other."""
-        return [decoder.parameters() for decoder in self.decoders.children()]
+        return [self.decoders.get_submodule(name).parameters() for name in NAMES if self.trains(name)]
+
+    def trains(self, name: str) -> bool:
+        """Whether a decoder is among those to train."""
+        return name in (self.config.only or NAMES)
 
     def losses(self, batch: Tensor, step: int) -> dict[str, Tensor]:
         """What each set adds."""
@@ -118,15 +129,21 @@ class DecodersTrainer(Run[DecodersTraining, Tensor]):
             found = self.encoder(images, FEATURE_LAYERS, locations=locations)
         terms = {name: torch.zeros((), device=self.device) for name in ("wct", "photowct")}
         for level, layer in enumerate(FEATURE_LAYERS, 1):
-            names = [name for name in terms if level in SETS[name]]
+            names = [name for name in terms if level in SETS[name] and self.trains(f"{name}{level}")]
+            if not names:
+                continue
             outputs = [self.decoders.get(name, level)(found[layer], locations) for name in names]
             again = self.encoder(torch.cat(outputs), [layer])[layer].chunk(len(outputs))
             for name, output, features in zip(names, outputs, again, strict=True):
                 error = F.mse_loss(features, found[layer]) / self.variances[layer]
                 terms[name] = terms[name] + self.config.pixels * F.mse_loss(output, images)
                 terms[name] = terms[name] + self.config.features * error
+        if not self.trains("adain4"):
+            return terms
         content, style = self.adain_losses({name: found[name] for name in _ADAIN_LAYERS})
-        return {**terms, "content": content, "style": self.config.style * style}
+        again = self.decoders.get("adain", 4)(found["relu4_1"])
+        pixels = self.config.pixels * F.mse_loss(again, images)
+        return {**terms, "content": content, "style": self.config.style * style, "pixels": pixels}
 
     def adain_losses(self, found: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Content and style loss of the contents, the first half of a batch, in the style of the second half.
