@@ -87,7 +87,7 @@ def main(words: list[str]) -> int:
     import torch
 
     print(f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}")
-    print(f"{'method':12} {'size':>5} {'seconds':>9} {'a step':>8} {'steps':>6} {'GiB':>6}")
+    print(f"{'method':14} {'size':>5} {'seconds':>9} {'a step':>8} {'steps':>6} {'GiB':>6}")
     told = []
     for name in arguments.methods:
         for size in arguments.sizes:
@@ -97,12 +97,12 @@ def main(words: list[str]) -> int:
             )
             if done.returncode:
                 reason = (done.stderr.strip().splitlines() or ["killed, most likely out of memory"])[-1]
-                print(f"{name:12} {size:5d} failed: {reason}", flush=True)
+                print(f"{name:14} {size:5d} failed: {reason}", flush=True)
                 continue
             row = json.loads(done.stdout)
             told.append({"method": name, "size": size, **row})
             print(
-                f"{name:12} {size:5d} {row['seconds']:9.2f} {row['step']:8.3f} {row['steps']:6d} {row['peak']:6.2f}",
+                f"{name:14} {size:5d} {row['seconds']:9.2f} {row['step']:8.3f} {row['steps']:6d} {row['peak']:6.2f}",
                 flush=True,
             )
     if arguments.json:

@@ -1,32 +1,35 @@
-"""Deep Photo beside plain neural style: python scripts/compare_dpst.py PAIRS --measures DIR --features FILE
+"""Deep Photo beside plain neural style: python scripts/compare_dpst.py PAIRS [--features FILE]
 
-PAIRS, DIR and FILE as for scripts/evaluate.py. Both methods start from the content and look through the embedded
-features; Deep Photo is given the pairs' masks. For each pair: style distance (output to style over content to style, by
-region), affine residual, and how steadily the loss fell: the share of blocks of 20 steps that ended lower than the
-block before, in each of Deep Photo's stages.
+PAIRS and FILE as for scripts/evaluate.py. Both methods start from the content and look through the embedded features;
+Deep Photo is given the pairs' masks. For each pair: style distance (output to style over content to style, by region),
+affine residual, and how steadily the loss fell: the share of blocks of 20 steps that ended lower than the block before,
+in each of Deep Photo's stages.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import itertools
 import json
 import logging
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from _pairs import read_pair
 
 from photostyle import methods
+from photostyle.evaluate.photos import measure
+from photostyle.evaluate.style import seen_by
 from photostyle.io import write_photo
+from photostyle.jobs.loading import pixels_of
 from photostyle.labels import match
 from photostyle.methods.masks import restrict
-from photostyle.regions import Regions
+from photostyle.training.teachers import make_teacher
 from photostyle.weights import load_features
 
 SIX = (1, 5, 13, 25, 33, 47)
@@ -48,8 +51,7 @@ def recorder(losses: list[float]) -> Callable[[int, int, float], None]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pairs", type=Path)
-    parser.add_argument("--measures", type=Path, required=True, help="folder of quality.py and pairs.py")
-    parser.add_argument("--features", type=Path, required=True, help="reference features for the style measure")
+    parser.add_argument("--features", type=Path, help="weights of PCA-KD to measure styles with; else the embedded")
     parser.add_argument("--only", type=int, nargs="*", default=SIX, help="numbers of the pairs")
     parser.add_argument("--size", type=int, default=320, help="long side")
     parser.add_argument("--steps", type=int, help="of each method; without it, its own default")
@@ -58,17 +60,14 @@ def main() -> int:
     arguments = parser.parse_args()
 
     logging.basicConfig(level=logging.WARNING)
-    sys.path.insert(0, str(arguments.measures))
-    quality: Any = importlib.import_module("quality")
-    pairs: Any = importlib.import_module("pairs")
-    reference, encoder = quality.Features(str(arguments.features)), load_features()
+    encoder = load_features()
+    eyes: Any = make_teacher("pca", arguments.features, torch.device("cpu")) if arguments.features else seen_by(encoder)
     told: dict[int, dict[str, Any]] = {}
     print("pair  method       style   residual   of gatys  falling  seconds")
     for number in arguments.only:
-        content, style, content_labels, style_labels = pairs.pair(arguments.pairs, number, arguments.size)
-        ours, theirs = (torch.from_numpy(x).permute(2, 0, 1)[None] for x in (content, style))
-        found = [Regions.from_labels(torch.from_numpy(x.astype(np.int64))) for x in (content_labels, style_labels)]
-        matched = match(found[0], found[1:])
+        pair = read_pair(arguments.pairs, number, arguments.size)
+        found = pair.regions
+        matched = match(found[0], [found[1]])
         regions = restrict(matched.regions, matched.sources)
         told[number] = {}
         for name in ("gatys", "deep-photo"):
@@ -77,31 +76,29 @@ def main() -> int:
             losses: list[float] = []
             started = time.monotonic()
             output = info.create(options, features=encoder).run(
-                ours,
-                theirs,
+                pair.content,
+                pair.style,
                 regions if info.masks else None,
                 found[1] if info.masks else None,
                 recorder(losses),
             )
             seconds = time.monotonic() - started
-            pixels = output[0].permute(1, 2, 0).numpy()
-            row = quality.measure(reference, content, style, pixels, content_labels, style_labels)
-            row = {key: float(value) for key, value in row.items()}
+            row = asdict(measure(eyes, pair.content, pair.style, output, found))
             first = round(len(losses) * getattr(options, "first_stage", 1.0))
             stages = [stage for stage in (losses[:first], losses[first:]) if stage]
             told[number][name] = {
                 **row, "seconds": seconds, "falling": [steadiness(s) for s in stages], "losses": losses,
             }  # fmt: skip
-            share = row["affine_residual"] / told[number]["gatys"]["affine_residual"]
+            share = row["residual"] / told[number]["gatys"]["residual"]
             falling = " ".join(f"{steadiness(stage):.2f}" for stage in stages)
             print(
-                f"{number:4}  {name:10}  {row['style_features']:6.3f}   {row['affine_residual']:8.3f}   {share:8.2f}"
+                f"{number:4}  {name:10}  {row['style']:6.3f}   {row['residual']:8.3f}   {share:8.2f}"
                 f"  {falling}  {seconds:6.0f}",
                 flush=True,
             )
             if arguments.save:
                 arguments.save.mkdir(parents=True, exist_ok=True)
-                write_photo(arguments.save / f"{number}-{name}.png", pixels, overwrite=True)
+                write_photo(arguments.save / f"{number}-{name}.png", pixels_of(output[0]), overwrite=True)
         if arguments.json:
             arguments.json.write_text(json.dumps(told, indent=1))
     return 0
