@@ -222,11 +222,18 @@ class WaveDecoder(nn.Module):
 
 
 class WCT2(nn.Module):
-    """An encoder and its decoder. `photostyle.transfer` walks them; ``forward`` only reconstructs."""
+    """An encoder and its decoder. `photostyle.transfer` walks them; ``forward`` only reconstructs.
+
+    Attributes:
+        config: what the network is.
+        precision: dtype of the features on a walk; None, the image's. The weights stay as they are, and with them the
+            fingerprint; moments are summed, maps applied and the last layer computed in float32 at least.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
+        self.precision: torch.dtype | None = None
         self.encoder = WaveEncoder(config)
         self.decoder = WaveDecoder(config)
 

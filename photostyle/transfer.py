@@ -89,7 +89,7 @@ def walk(model: WCT2, image: Tensor, at: Sequence[str]) -> Generator[tuple[str, 
     """
     skips: dict[int, Skip] = {}
     # Convolutions of few channels are up to twice as fast with the channels last in memory.
-    x = image.contiguous(memory_format=torch.channels_last)
+    x = image.to(model.precision or image.dtype).contiguous(memory_format=torch.channels_last)
     for level in LEVELS:
         x = model.encoder.level(x, level, skips)
         if "encoder" in at:
@@ -103,7 +103,7 @@ def walk(model: WCT2, image: Tensor, at: Sequence[str]) -> Generator[tuple[str, 
     for level in reversed(LEVELS):
         if "decoder" in at and not (level == LEVELS[-1] and "encoder" in at):
             x = yield f"decoder{level}", x
-        x = model.decoder.level(x, level, skips)
+        x = model.decoder.level(x.to(image.dtype) if level == 1 else x, level, skips)
     return x
 
 

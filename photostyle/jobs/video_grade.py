@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,6 +46,8 @@ class Grader:
     ) -> None:
         self._model, self._style, self._how, self._strength, self._source = model, style, how, strength, regions
         self._device = next(model.parameters()).device
+        if self._device.type == "cuda":
+            model.precision = torch.float16
         self._size = (encoding.height, encoding.width)
         self._in, self._out = input_layout(info), output_layout(info, encoding)
         self._upright, self._back = upright(info.rotation)
@@ -93,13 +94,11 @@ class Grader:
     @torch.no_grad()
     def graded(self, images: Tensor, look: Look, pts: int, regions: Regions | None) -> list[Planes]:
         """Images (B, 3, H, W), the first of tick `pts`, through a look, as planes of the encoding."""
-        half = torch.autocast("cuda", torch.float16) if self._device.type == "cuda" else contextlib.nullcontext()
-        with half:
-            transfer = look.at(pts)
-            if transfer is not None:
-                result = transfer.apply(images, regions, self._strength)
-            else:
-                result = self._fitted(images, regions)
+        transfer = look.at(pts)
+        if transfer is not None:
+            result = transfer.apply(images, regions, self._strength)
+        else:
+            result = self._fitted(images, regions)
         planes = [plane.cpu().numpy() for plane in yuv.from_rgb(result, self._out)]
         return [list(frame) for frame in zip(*planes, strict=True)]
 
