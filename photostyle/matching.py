@@ -26,6 +26,7 @@ from torch import Tensor
 
 from photostyle.errors import NumericalError, ParameterError
 from photostyle.options import MATCHINGS, Matching
+from photostyle.roots import newton_schulz
 
 _CHUNK = 1 << 17  # values of features taken at a time: they and what is made of them stay in a core's cache
 _CHUNK_CUDA = 1 << 26  # there few large products are fast, and memory bounds them
@@ -253,6 +254,10 @@ def _power(symmetric: Tensor, exponent: float) -> Tensor:
 
     Directions whose variance is rounding error count as none: the inverse is the pseudo-inverse.
     """
+    if symmetric.is_cuda and not torch.is_grad_enabled():
+        roots = newton_schulz(symmetric)
+        if roots is not None:
+            return roots[0] if exponent > 0 else roots[1]
     power: Tensor = _MatrixPower.apply(symmetric, exponent)
     return power
 

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent / "photostyle"
 FLOORS = {
     "errors": 0, "names": 0,
     "options": 1, "haar": 1, "guided": 1, "io": 1, "lut": 1, "motion": 1, "yuv": 1, "features": 1,
-    "lab": 1, "convolution": 1, "unpooling": 1,
+    "lab": 1, "convolution": 1, "unpooling": 1, "roots": 1,
     "matching": 2, "networks": 2, "regions": 2, "device": 2, "memory": 2, "decoders": 2, "feedforward": 2, "finish": 2,
     "mapping": 3, "evaluate": 3, "weights": 3, "sources": 3, "refine": 3, "tile_plan": 3,
     "transfer": 4, "targets": 4,
@@ -27,7 +27,7 @@ CORE = {
     "errors", "names", "options", "haar", "matching", "networks", "regions", "transfer", "fitting", "features",
     "finish", "guided", "refine", "sources", "labels", "targets", "measuring", "yuv", "interpolation", "clustering",
     "tiling", "tile_plan", "grid", "lut", "mixing", "methods", "decoders",
-    "feedforward", "fit_job", "lab", "mapping", "convolution", "unpooling",
+    "feedforward", "fit_job", "lab", "mapping", "convolution", "unpooling", "roots",
 }  # fmt: skip
 FILES_AND_PICTURES = {"PIL", "cv2", "av", "tifffile", "imagecodecs", "pathlib", "os", "shutil", "tempfile"}
 NETWORKS = {"torch", "torchvision", "timm", "segmentation_models_pytorch"}
