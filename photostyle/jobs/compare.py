@@ -229,8 +229,11 @@ def sheet_file(path: Path, pair: Pair, outcomes: Sequence[Outcome], *, overwrite
     ]
     for outcome in outcomes:
         picture = None if outcome.image is None else pixels_of(outcome.image)
-        authors = f"{outcome.info.name}  ({outcome.info.paper.split(', ')[0]}, {outcome.info.paper[-4:]})"
-        cells.append(Cell(authors, described(outcome), picture, crop, note=outcome.error))
+        first = outcome.info.paper.split("; ")[0]
+        title = f"{outcome.info.name}  ({first.split(', ')[0]}, {first[-4:]})"
+        if not outcome.info.styled:
+            title += ": a look of its own"
+        cells.append(Cell(title, described(outcome), picture, crop, note=outcome.error))
     height, width = pair.content.photo.size
     names = shared(pair.measured)
     lines = [
