@@ -155,14 +155,14 @@ def _looked_up(item: Item, since: int | None, kept: Collection[str], result: Pat
         error = OutputError(f"{item.output}: a link leads out of {result}; remove the link, or give another folder")
         return replace(item, problem=error)
     try:
-        result = os.stat(item.output)
+        there = os.stat(item.output)
     except (OSError, ValueError):
         return item
     # Where there are no hard links, a name is claimed with an empty file first (`photostyle.io.files`).
-    if since is None or result.st_mtime_ns < since or result.st_size == 0:
+    if since is None or there.st_mtime_ns < since or there.st_size == 0:
         return replace(item, replace=True)
     try:
-        outdated = os.stat(item.content).st_mtime_ns > result.st_mtime_ns
+        outdated = os.stat(item.content).st_mtime_ns > there.st_mtime_ns
     except OSError:
         outdated = False
     return replace(item, finished=True, outdated=outdated)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from photostyle.io import check_output, region_colours, write_mask, write_photo
-from photostyle.jobs.loading import Loaded, load
+from photostyle.jobs.loading import load
 from photostyle.jobs.regions import Segmentation, segmented
 from photostyle.refine import confident
 from photostyle.regions import UNSURE, Regions
