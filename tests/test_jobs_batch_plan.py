@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photostyle.errors import ImageReadError, OutputError, ParameterError
@@ -76,6 +76,7 @@ def test_names_that_differ_by_case_alone(folder):
     assert len({name.casefold() for name in names.values()}) == len(names) == 2
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("aAbß"), st.sampled_from([".jpg", ".JPG", ".png", ".cr2", ".png.jpg"]))))
 def test_outputs_never_coincide(tmp_path_factory, names):
     folder = tmp_path_factory.mktemp("in")
