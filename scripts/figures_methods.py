@@ -3,7 +3,7 @@
 pictures [NAME …]        every method, or some, on the sample pair at 320 pixels: docs/methods/NAME.jpg
 table FIGURES.json …     means over pairs as a table, from what scripts/evaluate.py --json wrote
 chart FIGURES.json …     edges kept over distance from the style, one point a method: docs/methods/chart.png
-                         (needs matplotlib)
+                         (needs matplotlib, of the `train` extra)
 """
 
 from __future__ import annotations
@@ -65,11 +65,12 @@ def chart(paths: list[Path]) -> None:
     for name, (style, edges) in {**points, "the photo itself": (1.0, 1.0)}.items():
         ours = name == "wct2"
         axes.scatter(style, edges, color="tab:red" if ours else "tab:blue" if name in points else "grey", zorder=3)
-        label = "deep-photo, published results" if name == "published" else name
-        right = style > 0.85
+        # To the left where another point would be written over, and at the right border.
+        crowded = any(0 < x - style < 0.22 and abs(y - edges) < 0.06 for x, y in points.values())
+        left = crowded or style > 0.85
         axes.annotate(
-            label, (style, edges), (-7 if right else 7, 3), textcoords="offset points", fontsize=9,
-            ha="right" if right else "left", weight="bold" if ours else "normal",
+            name, (style, edges), (-7 if left else 7, 3), textcoords="offset points", fontsize=9,
+            ha="right" if left else "left", weight="bold" if ours else "normal",
         )  # fmt: skip
     axes.set(xlim=(0, 1.05), ylim=(0, 1.05), xlabel="distance from the style (0: has it, 1: untouched)")
     axes.set_ylabel("edges kept (SSIM of edge-response maps)")
