@@ -24,9 +24,9 @@ import torch
 from torch import Tensor
 
 from photostyle import matching
+from photostyle.lab import from_lab, to_lab
 from photostyle.methods import masks
 from photostyle.methods.base import Progress, ShouldStop, pair_of_images
-from photostyle.lab import from_lab, to_lab
 from photostyle.methods.masks import RegionPair
 from photostyle.options import Matching
 from photostyle.regions import Regions
