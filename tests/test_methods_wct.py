@@ -100,7 +100,7 @@ def test_photowct_is_smoothed_as_asked(caplog, monkeypatch):
     assert torch.equal(method("photowct", smooth="guided").run(CONTENT, STYLE), guided)
     assert torch.equal(method("photowct").run(CONTENT, STYLE), matted)
     monkeypatch.setattr(photowct, "MATTING_PIXELS", 100)
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", logger="photostyle")
     assert torch.equal(method("photowct").run(CONTENT, STYLE), guided)
     assert "guided filter" in caplog.text
 
