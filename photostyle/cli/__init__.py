@@ -6,11 +6,16 @@ from __future__ import annotations
 def main() -> None:
     """Entry point of the ``photostyle`` command."""
     import os
+    import sys
 
     # Fresh memory for every layer's features, page by page, would cost a third of the time. Read at torch's first
     # allocation, and handed on to workers; where it means nothing, it does nothing.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
-    from photostyle.cli.app import run
+    try:
+        from photostyle.cli.app import run
 
-    run()
+        run()
+    except KeyboardInterrupt:  # while modules are imported; what comes later answers by itself
+        sys.stderr.write("photostyle: interrupted\n")
+        sys.exit(130)
