@@ -1,12 +1,18 @@
 import json
+from pathlib import Path
 
 import pytest
 import torch
 
+from photostyle.decoders import SETS
 from photostyle.errors import ParameterError, WeightsError
-from photostyle.weights import list_models, load_decoders, save_decoders
+from photostyle.training.data import load_photo, middle
+from photostyle.training.losses import psnr
+from photostyle.weights import list_models, load_decoders, load_features, save_decoders
 from tests.methods_util import tiny_decoders, tiny_encoder
 from tests.test_weights_features import rewrite
+
+WCT, PHOTOWCT = {1: 25, 2: 20, 3: 18, 4: 13, 5: 10}, {1: 25, 2: 20, 3: 18, 4: 16}  # dB on the sample photo, at least
 
 
 @pytest.fixture
@@ -50,3 +56,18 @@ def test_they_are_no_style_model(tmp_path):
     assert "decoders" not in [info.name for info in list_models()]
     with pytest.raises(WeightsError, match="does not exist"):
         load_decoders(tmp_path / "none.safetensors")
+
+
+def test_the_embedded_decoders_are_those_of_the_embedded_encoder_and_bring_photos_back():
+    encoder, decoders = load_features(), load_decoders()
+    decoders.check(encoder)
+    photo = load_photo(Path(__file__).parents[1] / "docs" / "samples" / "day.jpg")
+    image, locations = middle(photo, 192, 16), []
+    found = encoder(image, [f"relu{level}_1" for level in range(1, 6)], locations=locations)
+    quality = {
+        f"{name}{level}": float(psnr(decoders.get(name, level)(found[f"relu{level}_1"], locations).clamp(0, 1), image))
+        for name in ("wct", "photowct")
+        for level in SETS[name]
+    }
+    assert all(quality[f"wct{level}"] > least for level, least in WCT.items()), quality
+    assert all(quality[f"photowct{level}"] > least for level, least in PHOTOWCT.items()), quality
