@@ -12,8 +12,8 @@ that the style lacks do not arise: the content's were restricted to the style's 
 
 The optimisation has two stages: first λ = 0, so that colours can change freely, then from that result with λ, which
 would hold them back from the start. What a finite λ and a finite number of steps leave over is smoothed out at the end,
-as in the authors' program: in windows of 11×11 pixels the change is fitted as an affine function of the content's colours
-and replaced by what that says (`photostyle.guided`).
+as in the authors' program: in windows of 11×11 pixels the change is fitted as an affine function of the content's
+colours and replaced by what that says (`photostyle.guided`).
 
 Γ = 10² is the paper's; so would be λ = 10⁴, if L_m were summed over the photo's pixels and the features were those of
 VGG-19 as it is, whose squared Gram entries run to millions. Here a channel's mean activation is 1 and L_m is per pixel
