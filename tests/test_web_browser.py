@@ -1,6 +1,7 @@
 """The page in a real Chromium: what a person does there, and that the file they take away is the command's."""
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from tests.web_util import CHROMIUM, PATIENCE, difference, sample_copy, served, 
 
 pytest.importorskip("gradio")
 sync_api = pytest.importorskip("playwright.sync_api")
+Axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium")
 
 SHOWN = "#ps-viewer[data-shown]"
@@ -142,3 +144,78 @@ def test_from_upload_to_a_file_that_the_command_would_have_written(visit, cli, t
     with Image.open(tmp_path / "page.png") as ours, Image.open(tmp_path / "command.png") as theirs:
         assert ours.mode == theirs.mode
         np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
+
+
+def problems(page):
+    """What axe-core finds to be serious on the page as it stands."""
+    violations = Axe().run(page).response["violations"]
+    return [
+        (found["id"], found["help"], [node["html"] for node in found["nodes"]])
+        for found in violations
+        if found["impact"] in ("serious", "critical")
+    ]
+
+
+def test_everything_has_a_name_and_can_be_seen(visit):
+    here = visit()
+    page = here.page
+    assert problems(page) == []
+    page.click("#ps-samples")
+    here.shown()
+    for label in ("Regions", "Correct regions", "Advanced", "Style file"):
+        page.get_by_role("button", name=label, exact=False).first.click()
+    page.wait_for_selector("#ps-editor canvas")
+    assert problems(page) == []
+    for tab in ("Many photos", "Video", "Compare methods"):
+        page.get_by_role("tab", name=tab).click()
+        page.wait_for_timeout(300)
+        assert problems(page) == [], tab
+
+
+def test_the_keyboard_is_enough(visit):
+    here = visit()
+    page = here.page
+    reached = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id || document.activeElement.getAttribute('aria-label')"))
+        if reached[-1] == "ps-samples":
+            break
+    else:
+        raise AssertionError(reached)
+    page.keyboard.press("Enter")
+    here.shown()
+    before_and_after = page.get_by_label(re.compile("how much of the photo", re.IGNORECASE))
+    before_and_after.focus()
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+    assert page.locator("#ps-viewer").evaluate("e => e.style.getPropertyValue('--cut')") == "60%"
+    zoom = page.get_by_role("button", name="Actual pixels")
+    zoom.focus()
+    page.keyboard.press("Enter")
+    assert zoom.get_attribute("aria-pressed") == "true"
+
+
+def test_on_a_phone_nothing_sticks_out(visit):
+    here = visit(viewport={"width": 390, "height": 844}, device_scale_factor=2, is_mobile=True, has_touch=True)
+    page = here.page
+    page.get_by_role("button", name="Try the sample pair").tap()
+    here.shown()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    picture = page.locator(".ps-after").bounding_box()
+    assert picture["width"] > 300
+    assert picture["y"] < 844  # seen without scrolling
+    assert problems(page) == []
+
+
+def test_bad_files_are_said_in_a_line(visit, tmp_path):
+    here = visit()
+    bad = tmp_path / "notes.jpg"
+    bad.write_text("no photo")
+    here.page.locator("#ps-content input[type=file]").set_input_files(bad)
+    said = here.page.locator(".toast-body")
+    said.wait_for()
+    text = said.inner_text()
+    assert "notes.jpg: not an image" in text
+    assert str(here.server.files) not in text
+    assert "Traceback" not in text

@@ -15,6 +15,7 @@ from photostyle.errors import ParameterError, PhotostyleError
 from photostyle.web.guard import visitor_cookie
 from photostyle.web.sessions import Sessions, Visitor
 from photostyle.web.studio import Studio
+from photostyle.web.wishes import Engine
 
 logger = logging.getLogger(__name__)
 
@@ -25,9 +26,11 @@ class Desk:
 
     Attributes:
         sessions: who is who.
+        engine: the networks.
     """
 
     sessions: Sessions[Studio]
+    engine: Engine
 
     @contextmanager
     def at_work(self, request: gr.Request) -> Iterator[tuple[Visitor[Studio], Studio]]:

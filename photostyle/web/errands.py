@@ -90,11 +90,11 @@ class Errand:
         return archive, failures
 
     def _free(self, path: Path, taken: set[str]) -> Path:
-        name = result_name(path)
-        number = 1
+        plain = Path(result_name(path))
+        name, number = plain.name, 1
         while name.lower() in taken:
             number += 1
-            name = f"{result_stem(path)}-{number}{Path(result_name(path)).suffix}"
+            name = f"{plain.stem}-{number}{plain.suffix}"
         taken.add(name.lower())
         return self.folder / name
 

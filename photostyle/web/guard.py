@@ -25,13 +25,12 @@ from photostyle.web.sessions import Sessions
 COOKIE = "photostyle"
 API = "/gradio_api"
 MOST_TEXT = 1 << 20  # bytes of what a page sends about its controls
-MOST_STROKES = 32 << 20  # of what is painted in the browser
 
 _READ = re.compile(
     rf"/|/(config|theme\.css|favicon\.ico|manifest\.json|robots\.txt)/?|/(assets|static|svelte)/.+|/(picture|file)/[\w-]+"
-    rf"|{API}/(startup-events|app_id|info|theme\.css|queue/data|queue/status|upload_progress|heartbeat/\w+|file=.+)/?"
+    rf"|{API}/(startup-events|theme\.css|queue/data|upload_progress|heartbeat/\w+|file=.+)/?"
 )
-_WRITE = re.compile(rf"{API}/(queue/join|upload|component_server|cancel|reset|stream/\w+/close)/?")
+_WRITE = re.compile(rf"{API}/(queue/join|upload|cancel|reset)/?")
 _COOKIE_VALUE = re.compile(r"[\w-]{32,64}")
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _POLICY = (
@@ -65,7 +64,7 @@ class Guard:
         cookie = cookie_of(headers)
         refusal = self._refusal(scope["method"], path, headers, cookie)
         if refusal is None and scope["method"] == "POST" and not path.startswith(f"{API}/upload"):
-            receive, refusal = await self._checked(receive, headers, cookie)
+            receive, refusal = await self._checked(receive, cookie)
         fresh = secrets.token_urlsafe(32) if cookie is None and path == "/" else None
         send = _with_headers(send, fresh, path)
         if refusal is not None:
@@ -89,16 +88,13 @@ class Guard:
             return 404, "there is no such file"
         return None
 
-    async def _checked(
-        self, receive: Receive, headers: Headers, cookie: str | None
-    ) -> tuple[Receive, tuple[int, str] | None]:
+    async def _checked(self, receive: Receive, cookie: str | None) -> tuple[Receive, tuple[int, str] | None]:
         """The body, to be read once more, and why it is refused: files in it must be the visitor's own."""
-        painted = headers.get("content-type", "").startswith("multipart/form-data")
-        body, most = b"", MOST_STROKES if painted else MOST_TEXT
+        body = b""
         while True:
             message = await receive()
             body += message.get("body", b"")
-            if len(body) > most:
+            if len(body) > MOST_TEXT:
                 return receive, (413, "this is more than the page sends")
             if not message.get("more_body"):
                 break
@@ -111,13 +107,12 @@ class Guard:
             sent = True
             return {"type": "http.request", "body": body, "more_body": False}
 
-        if not painted:
-            try:
-                named = list(_paths(json.loads(body or b"null")))
-            except (ValueError, RecursionError):
-                return again, (400, "this is not JSON")
-            if not all(self._owns(cookie, path) for path in named):
-                return again, (403, "files are uploaded, not named")
+        try:
+            named = list(_paths(json.loads(body or b"null")))
+        except (ValueError, RecursionError):
+            return again, (400, "this is not JSON")
+        if not all(self._owns(cookie, path) for path in named):
+            return again, (403, "files are uploaded, not named")
         return again, None
 
     def _owns(self, cookie: str | None, path: str) -> bool:

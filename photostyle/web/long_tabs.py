@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from photostyle.methods import METHODS, find
+from photostyle.methods import find
 from photostyle.web import views
 from photostyle.web.desk import Desk
 from photostyle.web.errands import KNOWN_CLIPS, Errand, Stopped, Told
@@ -22,7 +22,7 @@ _STEPS = 60
 _PART = 2.0  # seconds of a preview
 _SAME = "as the clip, or H.264"
 _CODECS = (_SAME, "h264", "hevc", "prores", "vp9", "ffv1")
-_QUICK_METHODS = ("reinhard", "monge", "photowct", "wct2")
+_QUICK_METHODS = ("reinhard", "monge", "wct2")
 
 
 def build(desk: Desk, wishes: list[gr.components.Component]) -> None:
@@ -31,8 +31,15 @@ def build(desk: Desk, wishes: list[gr.components.Component]) -> None:
         _many(desk, wishes)
     with gr.Tab("Video", elem_id="ps-video-tab"):
         _video(desk, wishes)
-    with gr.Tab("Compare methods", elem_id="ps-compare-tab"):
-        _compare(desk, wishes)
+    with gr.Tab("Compare methods", elem_id="ps-compare-tab") as tab:
+        methods = _compare(desk, wishes)
+
+    def offered() -> Any:
+        found = desk.engine.methods
+        return gr.update(choices=found, value=[name for name in _QUICK_METHODS if name in found])
+
+    # Which can run is found out by loading their networks.
+    tab.select(offered, None, methods, **_QUICK)
 
 
 def _many(desk: Desk, wishes: list[gr.components.Component]) -> None:
@@ -128,11 +135,9 @@ def _video(desk: Desk, wishes: list[gr.components.Component]) -> None:
     stop.click(desk.stop, None, None, queue=False, api_visibility="private")
 
 
-def _compare(desk: Desk, wishes: list[gr.components.Component]) -> None:
+def _compare(desk: Desk, wishes: list[gr.components.Component]) -> gr.CheckboxGroup:
     gr.HTML(views.note("The photo and the first reference of the Photo tab through several methods, side by side."))
-    names = [info.name for info in METHODS if info.styled]
-    methods = gr.CheckboxGroup(names, value=[name for name in _QUICK_METHODS if name in names], label="Methods",
-                               elem_id="ps-methods")  # fmt: skip
+    methods = gr.CheckboxGroup(list(_QUICK_METHODS), value=list(_QUICK_METHODS), label="Methods", elem_id="ps-methods")
     steps = gr.Slider(10, 500, _STEPS, step=10, label="Steps of methods that go on in steps")
     with gr.Row():
         start = gr.Button("Compare", variant="primary", elem_id="ps-compare-start")
@@ -155,6 +160,7 @@ def _compare(desk: Desk, wishes: list[gr.components.Component]) -> None:
 
     start.click(run, [methods, steps, *wishes], result, **_LONG)
     stop.click(desk.stop, None, None, queue=False, api_visibility="private")
+    return methods
 
 
 def _bar(progress: gr.Progress) -> Told:

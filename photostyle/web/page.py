@@ -8,17 +8,19 @@ import gradio as gr
 
 from photostyle.web import long_tabs, photo_tab
 from photostyle.web.desk import Desk
+from photostyle.web.memory import give_back
 from photostyle.web.sessions import Sessions
 from photostyle.web.studio import Studio
 from photostyle.web.views import asset
+from photostyle.web.wishes import Engine
 
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 _MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
 
-def build(sessions: Sessions[Studio]) -> tuple[gr.Blocks, dict[str, Any]]:
+def build(sessions: Sessions[Studio], engine: Engine) -> tuple[gr.Blocks, dict[str, Any]]:
     """The page, and what `gradio.mount_gradio_app` needs to know of its looks."""
-    desk = Desk(sessions)
+    desk = Desk(sessions, engine)
     with gr.Blocks(title="photostyle", analytics_enabled=False, fill_width=False) as blocks:
         gr.HTML(
             '<header class="ps-head"><h1>photostyle</h1>'
@@ -32,6 +34,7 @@ def build(sessions: Sessions[Studio]) -> tuple[gr.Blocks, dict[str, Any]]:
         def leave(request: gr.Request) -> None:
             for studio in sessions.leave(str(request.session_hash)):
                 studio.stop.set()
+            give_back()
 
         blocks.unload(leave)
     blocks.queue(api_open=False, max_size=64, default_concurrency_limit=1)

@@ -20,6 +20,7 @@ from photostyle.regions import WHOLE
 from photostyle.web import views
 from photostyle.web.desk import Desk
 from photostyle.web.masks import correct_mask
+from photostyle.web.memory import give_back
 from photostyle.web.samples import sample
 from photostyle.web.sessions import Picture, Visitor
 from photostyle.web.studio import Studio
@@ -106,9 +107,11 @@ class PhotoDesk:
 
     def prepare(self, request: gr.Request) -> None:
         """What the strength slider will ask for, computed before it is moved."""
-        with self._desk.at_work(request) as (_, studio):
-            if studio.preview:
-                studio.preview.prepare()
+        with self._desk.on_errand(request) as (_, studio):
+            preview = studio.preview
+            if preview:
+                preview.prepare()
+        give_back()
 
     def look(self, strength: float, request: gr.Request) -> Any:
         """Another strength."""
@@ -118,12 +121,13 @@ class PhotoDesk:
     def mix(self, request: gr.Request, strength: float, *weights: float) -> Any:
         """Other weights of the references, as the preview guesses them."""
         with self._desk.at_work(request) as (visitor, studio):
-            total = sum(weights[: len(studio.styles)])
-            shares = [weight / total for weight in weights[: len(studio.styles)]] if total else None
-            return self._seen(visitor, studio, strength, shares)
+            if not sum(weights[: len(studio.styles)]):
+                return gr.skip()  # what is meant is seen when it is let go
+            studio.weigh(weights[: len(studio.styles)])
+            return self._seen(visitor, studio, strength, studio.shares)
 
     def weigh(self, request: gr.Request, *weights: float) -> None:
-        """Other weights of the references, for good."""
+        """Other weights of the references; the preview that follows asks the network."""
         with self._desk.at_work(request) as (_, studio):
             studio.weigh(weights[: len(studio.styles)])
 

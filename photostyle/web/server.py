@@ -73,7 +73,7 @@ def open_page(
         engine = Engine(model, name)
         sessions = Sessions(root, limits or Limits(), lambda folder: Studio(engine, folder))
         # Outside a loop Gradio would make some, and never close them.
-        yield Page(Guard(asyncio.run(_application(sessions)), sessions, hosts), sessions)
+        yield Page(Guard(asyncio.run(_application(sessions, engine)), sessions, hosts), sessions)
     finally:
         if sessions:
             sessions.close()
@@ -105,6 +105,7 @@ def serve(page: Page, host: str, port: int, ready: Any = None) -> None:
             uvicorn.Config(page.app, log_level="warning", access_log=False, server_header=False, date_header=False,
                            timeout_graceful_shutdown=2, lifespan="on")
         )  # fmt: skip
+        listening.listen(128)  # who comes before all is set up waits
         if ready:
             ready(listening.getsockname()[1])
         try:
@@ -119,7 +120,7 @@ def _sweep(sessions: Sessions[Studio], stop: threading.Event) -> None:
         sessions.forget_idle()
 
 
-async def _application(sessions: Sessions[Studio]) -> FastAPI:
+async def _application(sessions: Sessions[Studio], engine: Engine) -> FastAPI:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     limit = sessions.limits.upload
 
@@ -152,7 +153,7 @@ async def _application(sessions: Sessions[Studio]) -> FastAPI:
             return FileResponse(picture.content, media_type=picture.media, filename=picture.name)
         return Response(picture.content, media_type=picture.media)
 
-    blocks, look = build(sessions)
+    blocks, look = build(sessions, engine)
     mounted: FastAPI = gr.mount_gradio_app(
         app, blocks, path="", server_name="127.0.0.1", footer_links=[], run_history=False, allowed_paths=[],
         blocked_paths=[], max_file_size=limit, ssr_mode=False, enable_monitoring=False, pwa=False, mcp_server=False,

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from photostyle.io import OUTPUT_EXTENSIONS
+from photostyle.jobs.compare import runnable
 from photostyle.jobs.loading import Loaded
 from photostyle.jobs.regions import Segmentation
 from photostyle.jobs.segment import find_segmentation
@@ -77,12 +78,20 @@ class Engine:
     model: WCT2
     name: str = "small"
     _found: Segmentation | None = None
+    _methods: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def device(self) -> torch.device:
         """Where the networks are."""
         return next(self.model.parameters()).device
+
+    @property
+    def methods(self) -> list[str]:
+        """Names of the methods whose networks are here."""
+        with self._lock:
+            self._methods = self._methods or [info.name for info in runnable(self.device, model=self.name)]
+            return self._methods
 
     @property
     def segmentation(self) -> Segmentation | None:

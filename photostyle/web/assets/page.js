@@ -2,7 +2,7 @@
 window.photostyle = {
   element: () => document.getElementById("ps-viewer"),
   cut(percent) {
-    photostyle.element().style.setProperty("--cut", 100 - percent + "%");
+    photostyle.element().style.setProperty("--cut", percent + "%");
   },
   zoom(button) {
     const on = photostyle.element().classList.toggle("ps-zoomed");
