@@ -1,11 +1,13 @@
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 import torch
 
 from photostyle.errors import WeightsError
 from photostyle.feedforward import FeedForward, FeedForwardConfig
+from photostyle.training.data import load_photo, middle
 from photostyle.weights import list_models, load_looks, save_looks
 from photostyle.weights import looks as module
 from photostyle.weights.files import read
@@ -66,3 +68,15 @@ def test_it_is_no_style_model(saved, tmp_path):
     assert "looks" not in [info.name for info in list_models()]
     with pytest.raises(WeightsError, match="does not exist"):
         load_looks(tmp_path / "none.safetensors")
+
+
+def test_the_embedded_looks_are_looks_and_photos():
+    network = load_looks()
+    assert network.config.looks == ("waves", "canyon", "spices", "dusk")
+    photo = middle(load_photo(Path(__file__).parents[1] / "docs" / "samples" / "day.jpg"), 192, 4)
+    results = [network(photo, network.weights_of({name: 1.0})) for name in network.config.looks]
+    for result in results:
+        # What is bright stays brighter than what is dark beside it, in every look.
+        both = torch.stack([x.mean(1).flatten() for x in (result, photo)]).squeeze(1)
+        assert float(torch.corrcoef(both)[0, 1]) > 0.5
+        assert min(float((result - other).abs().mean()) for other in [photo, *results] if other is not result) > 0.03
