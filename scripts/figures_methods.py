@@ -65,12 +65,18 @@ def chart(paths: list[Path]) -> None:
     for name, (style, edges) in {**points, "the photo itself": (1.0, 1.0)}.items():
         ours = name == "wct2"
         axes.scatter(style, edges, color="tab:red" if ours else "tab:blue" if name in points else "grey", zorder=3)
-        # To the left where another point would be written over, and at the right border.
-        crowded = any(0 < x - style < 0.22 and abs(y - edges) < 0.06 for x, y in points.values())
-        left = crowded or style > 0.85
+        # Beside its point; above or below one that has others on both sides.
+        near = [
+            (x - style, y - edges) for x, y in points.values() if 0 < abs(x - style) < 0.1 and abs(y - edges) < 0.06
+        ]
+        between = any(x < 0 for x, _ in near) and any(x > 0 for x, _ in near)
+        left = style > 0.85 or any(x > 0 for x, _ in near)
+        side, offset = ("right", (-7, 3)) if left else ("left", (7, 3))
+        if between:
+            side, offset = "center", (0, 7 if all(y < 0 for _, y in near) else -14)
         axes.annotate(
-            name, (style, edges), (-7 if left else 7, 3), textcoords="offset points", fontsize=9,
-            ha="right" if left else "left", weight="bold" if ours else "normal",
+            name, (style, edges), offset, textcoords="offset points", fontsize=9, ha=side,
+            weight="bold" if ours else "normal",
         )  # fmt: skip
     axes.set(xlim=(0, 1.05), ylim=(0, 1.05), xlabel="distance from the style (0: has it, 1: untouched)")
     axes.set_ylabel("edges kept (SSIM of edge-response maps)")
