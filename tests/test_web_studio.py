@@ -20,7 +20,7 @@ from photostyle.targets import Target
 from photostyle.web.errands import Errand, Stopped
 from photostyle.web.masks import correct_mask
 from photostyle.web.studio import Studio
-from photostyle.web.wishes import MOST_STYLES, Engine, Wishes, result_name
+from photostyle.web.wishes import KEPT_RESULTS, MOST_STYLES, Engine, Wishes, result_name
 from tests.cli_util import colourful_model, save_picture
 
 PLAIN = Wishes(segment=False)
@@ -200,6 +200,23 @@ def test_a_clip_is_graded_and_looked_at(studio, tmp_path):
     assert sorted(path.name for path in done.parent.iterdir()) == [done.name]
     with pytest.raises(MemoryLimitError, match="larger"):
         Errand(studio, PLAIN, lambda *_: None).clip(clip, 100)
+
+
+def test_what_is_not_needed_any_more_is_removed(studio, tmp_path):
+    def uploaded(seed):
+        return studio.take(save_picture(studio.new_folder() / "photo.png", 24, 32, seed), 10**6)
+
+    first, second = uploaded(1), uploaded(2)
+    studio.set_content(first)
+    studio.set_styles([first, second])
+    studio.set_content(first)
+    assert first.path.exists()
+    studio.set_styles([second])
+    assert not first.path.exists()
+    assert second.path.exists()
+    assert (tmp_path / "c.png").exists()  # not in a folder of its own: a sample
+    results = [studio.result_folder() for _ in range(KEPT_RESULTS + 1)]
+    assert [folder.exists() for folder in results] == [False, *[True] * KEPT_RESULTS]
 
 
 def test_methods_are_compared(studio):

@@ -51,7 +51,7 @@ class Errand:
         self.engine, self.wishes, self._told = studio.engine, wishes, told
         self.content, self.styles, self.saved = studio.content, list(studio.styles), studio.saved
         self.stop = studio.stop = threading.Event()
-        self.folder = studio.new_folder()
+        self.folder = studio.result_folder()
 
     def step(self, what: str, done: int, total: int) -> None:
         """Say how it goes. Raises Stopped if it shall not go on."""

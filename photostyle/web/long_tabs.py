@@ -7,12 +7,14 @@ from typing import Any
 
 import gradio as gr
 
+from photostyle.errors import ParameterError
 from photostyle.methods import find
 from photostyle.web import views
 from photostyle.web.desk import Desk
 from photostyle.web.errands import KNOWN_CLIPS, Errand, Stopped, Told
 from photostyle.web.photo_desk import wished
 from photostyle.web.sessions import Picture
+from photostyle.web.wishes import MOST_PHOTOS
 
 _PROGRESS = gr.Progress()
 _LONG: dict[str, Any] = {"concurrency_id": "long", "concurrency_limit": 1, "show_progress": "full",
@@ -57,11 +59,15 @@ def _many(desk: Desk, wishes: list[gr.components.Component]) -> None:
 
     def take(paths: list[str] | None, request: gr.Request) -> list[Any]:
         with desk.at_work(request) as (visitor, studio):
+            if len(studio.photos) + len(paths or ()) > MOST_PHOTOS:
+                raise ParameterError(f"at most {MOST_PHOTOS} photos can be done at once: clear the list first")
             studio.photos += [desk.received(visitor, studio, path) for path in paths or ()]
             return [None, names(studio.photos)]
 
     def forget(request: gr.Request) -> str:
         with desk.at_work(request) as (_, studio):
+            for path in studio.photos:
+                studio.discard(path)
             studio.photos = []
             return ""
 
@@ -101,6 +107,7 @@ def _video(desk: Desk, wishes: list[gr.components.Component]) -> None:
 
     def take(path: str | None, request: gr.Request) -> list[Any]:
         with desk.at_work(request) as (visitor, studio):
+            studio.discard(studio.clip)
             studio.clip = desk.received(visitor, studio, path) if path else None
             return [None, views.note(studio.clip.name) if studio.clip else ""]
 

@@ -13,7 +13,6 @@ from PIL import Image
 
 from photostyle.errors import ImageReadError, ParameterError
 from photostyle.io import CLASS_COLOURS, UNSURE, read_photo
-from photostyle.jobs.loading import tensor
 from photostyle.labels import sizeable
 from photostyle.options import FitOptions
 from photostyle.regions import WHOLE
@@ -171,8 +170,8 @@ class PhotoDesk:
             path = studio.export(wished(values, studio.own))
             token = visitor.show(Picture(path, "application/octet-stream", path.name))
             before, after = (read_photo(each) for each in (studio.content.path, path))  # type: ignore[union-attr]
-            view = {"before": views.shown(visitor, tensor(before.pixels), 95),
-                    "after": views.shown(visitor, tensor(after.pixels), 95)}  # fmt: skip
+            view = {name: views.filed(visitor, photo.pixels, path.with_name(f"{name}.view"))
+                    for name, photo in (("before", before), ("after", after))}  # fmt: skip
             height, width = after.size
             link = views.download(token, path.name, path.stat().st_size)
             return [

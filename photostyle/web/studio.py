@@ -6,7 +6,9 @@ Whatever is written is written by `photostyle.jobs.photo`, from the uploaded fil
 from __future__ import annotations
 
 import secrets
+import shutil
 import threading
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,7 +31,7 @@ from photostyle.regions import Regions
 from photostyle.targets import Target
 from photostyle.transfer import Transfer
 from photostyle.web.preview import SEEN, SHOWN, Preview
-from photostyle.web.wishes import MOST_STYLES, Engine, Source, Wishes, result_name, result_stem
+from photostyle.web.wishes import KEPT_RESULTS, MOST_STYLES, Engine, Source, Wishes, result_name, result_stem
 
 
 @dataclass(eq=False)
@@ -68,12 +70,25 @@ class Studio:
     clip: Path | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     _prepared: list[Reference] = field(default_factory=list)
+    _results: deque[Path] = field(default_factory=deque)
 
     def new_folder(self) -> Path:
         """A folder for one file, so that equal names do not meet."""
         folder = self.folder / secrets.token_hex(16)
         folder.mkdir(mode=0o700)
         return folder
+
+    def result_folder(self) -> Path:
+        """A folder for one result; those before the last few are removed."""
+        self._results.append(self.new_folder())
+        while len(self._results) > KEPT_RESULTS:
+            shutil.rmtree(self._results.popleft(), ignore_errors=True)
+        return self._results[-1]
+
+    def discard(self, path: Path | None) -> None:
+        """Remove an upload that is not needed any more; what is not in a folder of its own here stays."""
+        if path is not None and path.parent.parent == self.folder:
+            shutil.rmtree(path.parent, ignore_errors=True)
 
     def take(self, path: Path, pixels: int) -> Source:
         """Read an uploaded photo of at most `pixels` pixels. Raises ImageReadError, ImageSizeError."""
@@ -86,6 +101,8 @@ class Studio:
 
     def set_content(self, source: Source | None) -> None:
         """Another photo; corrections were for the one before."""
+        if self.content and (source is None or source.path != self.content.path):
+            self.discard(self.content.path)
         self.content, self.mask, self.plan, self.preview = source, None, None, None
         self.own = {}
 
@@ -93,15 +110,15 @@ class Studio:
         """Other references, in place of a saved style too."""
         if len(styles) > MOST_STYLES:
             raise ParameterError(f"{len(styles)} references are too many: take {MOST_STYLES} at most")
+        for path in {style.path for style in self.styles} - {style.path for style in styles}:
+            self.discard(path)
         self.styles, self.saved, self.preview, self._prepared = list(styles), None, None, []
 
-    def set_saved(self, path: Path, style: Transfer | Target) -> None:
-        """A saved style in place of references."""
-        self.styles, self.saved, self.preview, self._prepared = [], (path, style), None, []
-
     def load_saved(self, path: Path) -> None:
-        """A saved style from a file. Raises WeightsError, TransferMismatchError."""
-        self.set_saved(path, load_style(path, self.engine.model))
+        """A saved style in place of references. Raises WeightsError, TransferMismatchError."""
+        style = load_style(path, self.engine.model)
+        self.set_styles([])
+        self.saved = (path, style)
 
     def weigh(self, weights: Sequence[float]) -> None:
         """Other shares of the references. Raises ParameterError if none is left."""
@@ -204,7 +221,7 @@ class Studio:
         styles = [(style.path, style.weight) for style in self.styles]
         settings = RegionSettings(self.engine.segmentation if wishes.segment else None)
         made = make_style(self.engine.model, styles, wishes.options, regions=settings)
-        path = self.new_folder() / f"{result_stem(self.styles[0].path)}{SUFFIX}"
+        path = self.result_folder() / f"{result_stem(self.styles[0].path)}{SUFFIX}"
         save_style(made, path)
         return path
 
@@ -213,7 +230,7 @@ class Studio:
         if self.content is None or not self.ready:
             raise ParameterError("choose a photo and a reference first")
         content, settings = self.content.path, self._settings(wishes)
-        output = self.new_folder() / result_name(content, self.content.shown.photo.bits)
+        output = self.result_folder() / result_name(content, self.content.shown.photo.bits)
         style = self.saved[1] if self.saved else prepared(self.styles, settings)
         write_result(self.engine.model, content, style, output, wishes, settings, self.mask)
         return output

@@ -41,6 +41,14 @@ def shown(visitor: Visitor[Any], image: Tensor, quality: int = 90) -> str:
     return "picture/" + visitor.show(encoded(pixels_of(image), quality))
 
 
+def filed(visitor: Visitor[Any], pixels: npt.NDArray[np.float32], path: Path) -> str:
+    """The same for (H, W, 3) of full size, kept in a file."""
+    picture = encoded(pixels, 95)
+    if isinstance(picture.content, bytes):
+        path.write_bytes(picture.content)
+    return "picture/" + visitor.show(Picture(path, picture.media))
+
+
 def thumb(visitor: Visitor[Any], image: Tensor, text: str) -> str:
     """A small copy of an image, as HTML."""
     picture = Image.fromarray((pixels_of(image).clip(0, 1) * 255).astype(np.uint8))

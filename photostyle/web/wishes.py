@@ -18,6 +18,8 @@ from photostyle.networks import WCT2
 from photostyle.options import FitOptions
 
 MOST_STYLES = 4
+MOST_PHOTOS = 200  # in a list
+KEPT_RESULTS = 8  # of a page
 
 
 @dataclass(frozen=True)
