@@ -90,14 +90,14 @@ def _worker(
     os.close(theirs)
     done, current, started = 0, Result(indices[0], "?", "?", CRASHED), time.monotonic()
     begun = spent = 0.0
-    with os.fdopen(ours) as stream:
+    with os.fdopen(ours, "rb", buffering=0) as stream:  # select sees nothing of what lies in a buffer
         while True:
             ready = select.select([stream], [], [], PATIENCE)[0]
             if not ready and (used := _processor_time(process)) - spent > 0.1 and used - begun < SECONDS:
                 spent = used  # the machine has other work, and this worker is getting on
                 continue
-            line = stream.readline() if ready else ""
-            if not line:
+            line = stream.readline() if ready else b""
+            if not line.endswith(b"\n"):
                 hung = not ready
                 if hung:
                     os.kill(process, signal.SIGABRT)  # whose traceback says where it was
