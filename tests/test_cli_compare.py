@@ -10,8 +10,9 @@ import pytest
 from photostyle.cli.compare import parse_steps
 from photostyle.errors import ParameterError
 from photostyle.jobs import methods as jobs
+from photostyle.methods import METHODS
 from tests.cli_util import save_picture, size, stripes
-from tests.methods_util import tiny_encoder
+from tests.methods_util import tiny_decoders, tiny_encoder
 
 
 @pytest.fixture
@@ -20,6 +21,7 @@ def pair(tmp_path, monkeypatch):
     save_picture(tmp_path / "c.png", 41, 53, 1)
     save_picture(tmp_path / "s.png", 48, 36, 2)
     monkeypatch.setattr(jobs, "load_features", lambda device: tiny_encoder())
+    monkeypatch.setattr(jobs, "load_decoders", lambda device: tiny_decoders(tiny_encoder()))
     return tmp_path
 
 
@@ -37,7 +39,7 @@ def test_a_sheet_of_everything_that_can_run(pair, compare):
     assert result.out == ""
     told = json.loads((pair / "r.json").read_text())
     names = [method["name"] for method in told["methods"]]
-    assert {"reinhard", "monge", "sliced", "texture", "gatys", "deep-photo", "wct2"} <= set(names)
+    assert names == [info.name for info in METHODS if info.styled]
     for method in told["methods"]:
         assert method["error"] is None
         assert method["seconds"] > 0
