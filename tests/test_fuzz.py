@@ -17,6 +17,7 @@ from photostyle.errors import OutputError, TransferMismatchError, WeightsError
 from photostyle.fitting import fit
 from photostyle.io import read_mask
 from photostyle.io.masks import NAMES_KEY
+from photostyle.jobs.batch_state import read_state
 from photostyle.jobs.video_plan import Parts, Plan
 from photostyle.presets import load_style, read_metadata, save_transfer
 from photostyle.transfer import Transfer
@@ -83,6 +84,14 @@ def test_the_harness_sees_what_must_not_be(tmp_path):
     assert seen == ["output", "crash", "hang", "hang", "memory", "finding", "crash", "output"], done.stderr
 
 
+def attempt(call, kind):
+    """What a call returns, or what its error of this kind says."""
+    try:
+        return call(), ""
+    except kind as error:
+        return None, str(error)
+
+
 @pytest.fixture(scope="module")
 def style(tmp_path_factory):
     path = tmp_path_factory.mktemp("style") / "look.style"
@@ -98,11 +107,8 @@ def test_any_options_in_a_style(style, changes):
     del metadata["sha256"]
     metadata["options"] = json.dumps({**json.loads(metadata["options"]), **changes})
     path.write_bytes(save(load(style.read_bytes()), metadata))
-    try:
-        assert isinstance(load_style(path, tiny_model()), Transfer)
-    except WeightsError as error:
-        assert str(path) in str(error)
-        assert "\n" not in str(error)
+    loaded, error = attempt(lambda: load_style(path, tiny_model()), WeightsError)
+    assert isinstance(loaded, Transfer) or (str(path) in error and "\n" not in error)
 
 
 @settings(max_examples=60, deadline=None)
@@ -121,11 +127,9 @@ def test_any_tensor_in_a_style(style, name, shape, kind, key):
     metadata = read_metadata(style)
     del metadata["sha256"]
     path.write_bytes(save(tensors, metadata))
-    try:
-        loaded = load_style(path, tiny_model())
-        assert torch.isfinite(loaded.apply(picture(32, 32, 3))).all()
-    except WeightsError as error:
-        assert "\n" not in str(error)
+    loaded, error = attempt(lambda: load_style(path, tiny_model()), WeightsError)
+    assert "\n" not in error
+    assert error or torch.isfinite(loaded.apply(picture(32, 32, 3))).all()
 
 
 def test_a_changed_bit_in_a_style_is_noticed(style):
@@ -162,13 +166,9 @@ def test_any_plan_of_an_interrupted_run(tmp_path, plan):
     folder = tmp_path / "o.mp4.parts"
     folder.mkdir(exist_ok=True)
     (folder / "plan.json").write_text(json.dumps(plan))
-    try:
-        found = Parts(tmp_path / "o.mp4", {}, resume=True, overwrite=False).plan()
-    except OutputError as error:
-        assert "--overwrite" in str(error)
-    else:
-        assert isinstance(found, Plan)
-        assert sum(shot.count for shot in found.shots) == len(found.pts)
+    found, error = attempt(lambda: Parts(tmp_path / "o.mp4", {}, resume=True, overwrite=False).plan(), OutputError)
+    assert isinstance(found, Plan) or "--overwrite" in error
+    assert error or sum(shot.count for shot in found.shots) == len(found.pts)
 
 
 @pytest.mark.parametrize("what", ["notes.txt", "segment-1.nut.bak"])
@@ -190,3 +190,15 @@ def test_a_link_in_place_of_the_folder_is_not_followed(tmp_path):
         with pytest.raises(OutputError, match="is a link"):
             Parts(tmp_path / "o.mp4", {}, resume=not overwrite, overwrite=overwrite)
     assert not list(elsewhere.iterdir())
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "[]", "null", '{"format": 3}', "\0", "9" * 10_000])
+def test_nested_and_odd_memories(tmp_path, text):
+    """What Python's own parser fails on is damage like any other."""
+    for name in ("out/.photostyle/batch.json", "o.mp4.parts/plan.json"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(text)
+    with pytest.raises(OutputError, match=r"batch\.json"):
+        read_state(tmp_path / "out")
+    with pytest.raises(OutputError, match=r"plan\.json"):
+        Parts(tmp_path / "o.mp4", {}, resume=True, overwrite=False).plan()

@@ -131,7 +131,7 @@ def check_report(path: Path, *, overwrite: bool) -> None:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         known = isinstance(record, dict) and record.get("format") == _REPORT
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         known = False
     check_output(path, overwrite=overwrite or known, extensions=(".json",))
 

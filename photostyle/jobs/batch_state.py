@@ -75,7 +75,7 @@ def read_state(out: Path) -> State:
         record, changed = json.loads(path.read_text(encoding="utf-8")), os.stat(path).st_mtime_ns
     except (FileNotFoundError, NotADirectoryError):
         return State(out, None, 0)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise OutputError(f"{path}: cannot be read ({describe(error)}); delete it, or give another folder") from error
     made = record.get("settings") if isinstance(record, dict) and record.get("format") == _FORMAT else None
     if not isinstance(made, dict):
