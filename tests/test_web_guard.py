@@ -187,5 +187,7 @@ def test_every_wish_is_the_page_s_alone(someone):
     assert config["dependencies"]
     shown = {d["id"]: d["api_visibility"] for d in config["dependencies"] if d["targets"][0][1] != "unload"}
     assert set(shown.values()) == {"private"}
+    # What does not queue is asked at an address that the gate does not know.
+    assert all(d["queue"] for d in config["dependencies"] if d["backend_fn"] and d["targets"][0][1] != "unload")
     assert not config["analytics_enabled"]
     assert "passwd" not in json.dumps(config)

@@ -85,7 +85,7 @@ def _many(desk: Desk, wishes: list[gr.components.Component]) -> None:
     photos.upload(take, photos, [photos, listed], **_QUICK)
     clear.click(forget, None, listed, **_QUICK)
     start.click(run, wishes, result, **_LONG)
-    stop.click(desk.stop, None, None, queue=False, api_visibility="private")
+    stop.click(desk.stop, None, None, **_QUICK)
 
 
 def _video(desk: Desk, wishes: list[gr.components.Component]) -> None:
@@ -139,7 +139,7 @@ def _video(desk: Desk, wishes: list[gr.components.Component]) -> None:
     clip.upload(take, clip, [clip, listed], **_QUICK)
     look.click(preview, [at, codec, by_region, *wishes], result, **_LONG)
     start.click(whole, [at, codec, by_region, *wishes], result, **_LONG)
-    stop.click(desk.stop, None, None, queue=False, api_visibility="private")
+    stop.click(desk.stop, None, None, **_QUICK)
 
 
 def _compare(desk: Desk, wishes: list[gr.components.Component]) -> gr.CheckboxGroup:
@@ -166,7 +166,7 @@ def _compare(desk: Desk, wishes: list[gr.components.Component]) -> gr.CheckboxGr
             return views.sheet(token, f"A contact sheet of {said}") + link + "".join(map(views.note, failed))
 
     start.click(run, [methods, steps, *wishes], result, **_LONG)
-    stop.click(desk.stop, None, None, queue=False, api_visibility="private")
+    stop.click(desk.stop, None, None, **_QUICK)
     return methods
 
 
