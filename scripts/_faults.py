@@ -24,7 +24,8 @@ import av
 import numpy as np
 from PIL import Image
 
-from photostyle.cli.app import run
+from photostyle.cli import app as app  # imported here, not by every process that is forked
+from photostyle.cli import main
 from photostyle.jobs import engines
 from photostyle.weights import RegistryEntry, registry
 
@@ -184,7 +185,7 @@ def start(kind: Kind, folder: Path, more: Sequence[object] = ()) -> int:
         registry.REGISTRY = (entry,)
         os.environ |= {"PHOTOSTYLE_CACHE": str(folder / "cache"), "NO_PROXY": "127.0.0.1"}
         sys.argv = ["photostyle", *map(str, [*kind.words(folder), *more])]
-        run()
+        main()
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0

@@ -179,7 +179,7 @@ def _tensors(data: bytearray, random: Random) -> bytearray:
     replaced: dict[str, torch.Tensor | None] = {
         "drop": None, "type": tensor.to(kind), "shape": torch.zeros(shape), "flat": tensor.flatten(),
         "one more": torch.nn.functional.pad(tensor, (0, 1)) if tensor.dim() else tensor,
-        "huge": tensor.double() * 10.0 ** random.choice((10, 30, 37, 200, -300)), "minus": -tensor,
+        "huge": tensor.double() * 10.0 ** random.choice((10, 30, 37, 200, -300)), "minus": -tensor.double(),
         "ones": torch.ones_like(tensor),
     }  # fmt: skip
     new = replaced[random.choice(sorted(replaced))]

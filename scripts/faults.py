@@ -41,6 +41,7 @@ from _faults import (
 )
 
 _TMPFS = 4 << 20  # bytes; every command's outputs fit in
+_PAGES = 1 << 16  # what files take beyond their sizes
 
 
 def broken_off(kind: Kind, folder: Path, times: int, sign: int, random: Random, end: float) -> str:
@@ -95,7 +96,7 @@ def disk_full(kind: Kind, folder: Path, times: int, random: Random, end: float) 
                 break
             done += 1
             here = emptied(disk / "run")
-            room = random.uniform(0, 1.2) * need
+            room = random.uniform(0, 1.2) * need + random.choice((0, _PAGES))
             (disk / "filler").write_bytes(bytes(max(0, int(_free(disk) - room))))
             code = ended(start(kind, here))
             text = said()

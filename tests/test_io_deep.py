@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 from pathlib import Path
 
 import imagecodecs
@@ -295,3 +296,14 @@ def test_missing_deep_files(tmp_path):
     for name in ("a.heic", "a.dng"):
         with pytest.raises(ImageReadError, match="no such file"):
             read_photo(tmp_path / name)
+
+
+def test_what_tifffile_says_of_damaged_tags_is_not_printed(tmp_path, capfd):
+    path = tiff(tmp_path / "a.tif", DEEP)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"\x16\x01")] ^= 0xFF  # rows a strip under a number that no tag has
+    data[data.index(b"\x1a\x01") + 2] = 99  # a resolution of a type that there is not
+    path.write_bytes(data)
+    with contextlib.suppress(ImageReadError):
+        read_photo(path)
+    assert capfd.readouterr().err == ""

@@ -22,6 +22,7 @@ from photostyle.io.channels import in_range
 from photostyle.io.opening import DAMAGE, check_pixels, describe, logged_warnings
 
 logger = logging.getLogger(__name__)
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # its words on damaged tags went to stderr, unasked
 
 RAW_EXTENSIONS = frozenset((
     ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw",
