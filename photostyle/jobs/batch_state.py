@@ -17,6 +17,7 @@ from photostyle.io import atomic_write, ensure_folder
 from photostyle.io.opening import describe
 
 _FORMAT = "photostyle-batch"
+_LONGEST = 40  # letters of a setting's name: a damaged memory may hold anything
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class State:
         if self.made is None:
             return []
         names = dict.fromkeys((*self.made, *settings))
-        return [name for name in names if self.made.get(name) != settings.get(name)]
+        return [name[:_LONGEST] for name in names if self.made.get(name) != settings.get(name)]
 
     def renewed(self, settings: Mapping[str, Any], *, overwrite: bool) -> State:
         """Remember other settings, or that all results are about to be replaced; forgets the look. Raises OutputError.

@@ -158,7 +158,8 @@ class Parts:
             return
         before = found.get("asked")
         before = before if isinstance(before, dict) else {}
-        differing = sorted(key for key in {*before, *self.asked} if before.get(key) != self.asked.get(key))
+        differing = sorted(key for key in self.asked if before.get(key) != self.asked[key])
+        differing += ["setting that is not known"] if set(before) - set(self.asked) else []
         if differing:
             raise OutputError(
                 f"{self.folder}: the interrupted run had another {', '.join(differing)}; "
