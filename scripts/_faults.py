@@ -167,16 +167,19 @@ def serving() -> Iterator[int]:
 
 def start(kind: Kind, folder: Path, more: Sequence[object] = ()) -> int:
     """Begin a command in a process group of its own; returns its process."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     process = os.fork()
     if process:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         return process
     code = 70
     try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # until there is a command
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         os.setpgid(0, 0)
         told = os.open(_said(os.getppid()), os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
         os.dup2(told, 2)
         os.dup2(told, 1)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         real = multiprocessing.get_context
         engines.multiprocessing.get_context = lambda name=None: real("fork")  # type: ignore[attr-defined, misc, assignment]
         engines._serve = _serve_alone
@@ -185,6 +188,7 @@ def start(kind: Kind, folder: Path, more: Sequence[object] = ()) -> int:
         registry.REGISTRY = (entry,)
         os.environ |= {"PHOTOSTYLE_CACHE": str(folder / "cache"), "NO_PROXY": "127.0.0.1"}
         sys.argv = ["photostyle", *map(str, [*kind.words(folder), *more])]
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         main()
         code = 0
     except SystemExit as end:
