@@ -62,11 +62,11 @@ def measure(transfer: Transfer, contents: Sequence[Tensor], regions: Sequence[Re
         def site(name: str, features: Tensor, here: Regions | None = padded_regions) -> Tensor:
             maps = transfer.maps.get(name, {})
             weights = here.at((features.shape[-2], features.shape[-1])) if here else {}
-            for region in maps:
-                weight = None if region == WHOLE else weights.get(region)
-                if region == WHOLE or (weight is not None and bool((weight > 0).any())):
-                    found = matching.moments(features, None if weight is None else weight.flatten())
-                    parts.setdefault(name, {}).setdefault(region, []).append(found)
+            own = {r: weights[r].flatten() for r in maps if r in weights and bool((weights[r] > 0).any())}
+            present = [region for region in maps if region == WHOLE or region in own]
+            found = matching.weighted_moments(features, [own.get(region) for region in present])
+            for region, moments in zip(present, found, strict=True):
+                parts.setdefault(name, {}).setdefault(region, []).append(moments)
             return map_features(features, maps, here, transfer.options.strength, transfer.options.strengths)
 
         run(transfer.model, padded, transfer.options.at, site)

@@ -58,10 +58,10 @@ def map_features(
     amount: Tensor | float = strength
     if own:
         amount = strength + torch.stack([at_site[name] * (value - strength) for name, value in own.items()]).sum(0)
-        amount = amount.to(_exact(x[:1, :1, :1, :1]).dtype)
+        amount = amount.to(_exact(x.dtype))
     rest = None if not weights else 1.0 - sum(list(weights.values())[1:], next(iter(weights.values())))
     if x.is_cuda or torch.is_grad_enabled():
-        return _blended(_exact(x), maps, weights, rest, amount).to(x.dtype)
+        return _blended(x.to(_exact(x.dtype)), maps, weights, rest, amount).to(x.dtype)
     result = torch.empty_like(x)
     rows = max(1, _STRIP // (x.shape[1] * x.shape[3]))
     for top in range(0, x.shape[2], rows):
@@ -73,13 +73,13 @@ def map_features(
             unclaimed = None
         some = amount[strip] if isinstance(amount, Tensor) else amount
         for image, out in zip(x, result, strict=True):
-            out[:, strip] = _blended(_exact(image[:, strip]), maps, here, unclaimed, some)
+            out[:, strip] = _blended(image[:, strip].to(_exact(x.dtype)), maps, here, unclaimed, some)
     return result
 
 
-def _exact(x: Tensor) -> Tensor:
-    """In float32 at least: a map's cancellations are not for half precision."""
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+def _exact(dtype: torch.dtype) -> torch.dtype:
+    """What features are mapped in, float32 at least: a map's cancellations are not for half precision."""
+    return torch.promote_types(dtype, torch.float32)
 
 
 def _blended(

@@ -70,7 +70,8 @@ def measure(features: Tensor, regions: Regions | None, with_whole: bool) -> dict
     flat = matching.pixels(features)
     at_site = regions.at((features.shape[-2], features.shape[-1])) if regions else {}
     # A thin region can vanish at a coarse site; its pixels are then served like unmatched ones.
-    weights = {name: weight.flatten() for name, weight in at_site.items() if float(weight.max()) > 0}
+    most = {name: float(weight.max()) for name, weight in at_site.items()}
+    weights = {name: weight.flatten() for name, weight in at_site.items() if most[name] > 0}
     names = [*([WHOLE] if with_whole else []), *weights]
     moments = matching.weighted_moments(flat, [weights.get(name) for name in names]) if names else []
     low, high = torch.aminmax(flat, dim=0) if weights else (flat, flat)  # over channels; used with weights only
@@ -82,7 +83,7 @@ def measure(features: Tensor, regions: Regions | None, with_whole: bool) -> dict
             bounds = (float(least), float(greatest))
             measured[name] = Measured(found, bounds, bounds)
             continue
-        inside = _range(low, high, weights[name] > 0.5) if float(weights[name].max()) > 0.5 else None
+        inside = _range(low, high, weights[name] > 0.5) if most[name] > 0.5 else None
         measured[name] = Measured(found, inside, _range(low, high, weights[name] > 0))
     return measured
 

@@ -69,6 +69,7 @@ _DECODER_LEVELS: dict[int, tuple[str, ...]] = {
     1: ("conv1_1",),
 }
 _POOL_OF_DECODER_LEVEL = {4: 3, 3: 2, 2: 1}
+_REDUCTION = {"conv0": 1, "conv1_1": 1, "conv1_2": 1, "conv2_1": 2, "conv2_2": 2, "conv4_1": 8}  # of a side; else 4
 
 
 @dataclass(frozen=True)
@@ -259,9 +260,13 @@ class WCT2(nn.Module):
 def macs_per_pixel(config: ModelConfig) -> float:
     """Multiply-accumulate operations of the convolutions per image pixel, encoder and decoder, maps not counted."""
     model = WCT2(config)
-    resolution = {"conv0": 1, "conv1_1": 1, "conv1_2": 1, "conv2_1": 2, "conv2_2": 2, "conv4_1": 8}
     total = 0.0
     for half in (model.encoder, model.decoder):
         for name, layer in half.named_children():
-            total += layer.weight.numel() / resolution.get(name, 4) ** 2  # type: ignore[union-attr, operator]
+            total += layer.weight.numel() * share_of_pixels(name)  # type: ignore[union-attr, operator]
     return total
+
+
+def share_of_pixels(layer: str) -> float:
+    """The pixels that a layer of encoder or decoder works on, as a share of the image's."""
+    return 1 / _REDUCTION.get(layer, 4) ** 2

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from photostyle.networks import WCT2, ModelConfig
+from photostyle.networks import WCT2, ModelConfig, share_of_pixels
 
 
 def timed(work: Callable[[], object], device: str, repeat: int) -> list[float]:
@@ -55,14 +55,13 @@ def work_per_pixel(config: ModelConfig) -> dict[str, float]:
     macs = values = 0.0
     model = WCT2(config)
     folded = config.unpool == "cat5"
-    level = {"conv0": 1, "conv1_1": 1, "conv1_2": 1, "conv2_1": 2, "conv2_2": 2, "conv4_1": 8}
     for half in (model.encoder, model.decoder):
         for name, layer in half.named_children():
             weight = layer.weight
             if not isinstance(weight, Tensor) or name == "conv0":  # conv0 is part of conv1_1
                 continue
             unpooled = folded and half is model.decoder and name in ("conv1_2", "conv2_2", "conv3_4")
-            pixels = 1 / level.get(name, 4) ** 2
+            pixels = share_of_pixels(name)
             macs += weight.numel() * pixels / (2.25 if unpooled else 1)
             # Folded: a fifth of the channels comes at a quarter of the pixels, the details are never made.
             read = weight.shape[1] / 5 * 1.25 if unpooled else weight.shape[1]

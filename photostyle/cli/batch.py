@@ -24,6 +24,7 @@ from photostyle.cli.parameters import (
     EngineName,
     Finish,
     FitSize,
+    Keep,
     Matching,
     MatchingName,
     Memory,
@@ -33,8 +34,10 @@ from photostyle.cli.parameters import (
     Segment,
     Size,
     Stages,
+    StyleFile,
+    Styles,
     Switch,
-    UnpoolName,
+    Unpool,
     Verbose,
     check_regions,
     parse_mapping,
@@ -54,17 +57,8 @@ def batch(
     out: Annotated[
         Path, typer.Option("-o", "--out", metavar="DIR", help="Folder for the results.", show_default=False)
     ],
-    style: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PHOTO",
-            help="Photo whose light and colour to take; REGION=PHOTO for one region.",
-            show_default=False,
-        ),
-    ] = None,
-    style_file: Annotated[
-        Path | None, typer.Option(metavar="FILE.style", help="A saved style instead.", show_default=False)
-    ] = None,
+    style: Styles = None,
+    style_file: StyleFile = None,
     shared_fit: Annotated[
         bool, typer.Option("--shared-fit", help="One look for all, fitted once to all photos together.")
     ] = False,
@@ -99,16 +93,12 @@ def batch(
             show_default=False,
         ),
     ] = None,
-    keep: Annotated[
-        str | None, typer.Option(metavar="REGION,…", help="Regions that stay as they are.", show_default=False)
-    ] = None,
+    keep: Keep = None,
     model: Annotated[
         str | None,
         typer.Option(metavar="small|vgg19|PATH", help="Which network.", show_default="small; that of a saved style"),
     ] = None,
-    unpool: Annotated[  # type: ignore[valid-type]
-        UnpoolName | None, typer.Option(help="Which vgg19: summing or concatenating.", show_default=False)
-    ] = None,
+    unpool: Unpool = None,
     device: DeviceOption = Device("auto"),
     size: Size = None,
     render: Render = RenderMode("auto"),

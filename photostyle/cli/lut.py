@@ -17,7 +17,9 @@ from photostyle.cli.parameters import (
     Overwrite,
     Quiet,
     Segment,
+    StyleFile,
     StyleMask,
+    Styles,
     Verbose,
     check_regions,
     parse_strength,
@@ -42,17 +44,8 @@ def lut(
         Path,
         typer.Option("-o", "--out", metavar="FILE", help="Table to write: .cube, or .png (Hald).", show_default=False),
     ],
-    style: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PHOTO",
-            help="Photo whose light and colour to take; REGION=PHOTO for one region.",
-            show_default=False,
-        ),
-    ] = None,
-    style_file: Annotated[
-        Path | None, typer.Option(metavar="FILE.style", help="A saved style instead.", show_default=False)
-    ] = None,
+    style: Styles = None,
+    style_file: StyleFile = None,
     size: Annotated[
         int | None,
         typer.Option(

@@ -92,8 +92,23 @@ ContentMask = Annotated[
     Path | None,
     typer.Option(metavar="MASK", help="Label map (PNG) of the photo: one colour a region.", show_default=False),
 ]
-
-
+Keep = Annotated[
+    str | None, typer.Option(metavar="REGION,…", help="Regions that stay as they are.", show_default=False)
+]
+Unpool = Annotated[  # type: ignore[valid-type]
+    UnpoolName | None, typer.Option(help="Which vgg19: summing or concatenating.", show_default=False)
+]
+Styles = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PHOTO",
+        help="Photo whose light and colour to take; REGION=PHOTO for one region.",
+        show_default=False,
+    ),
+]
+StyleFile = Annotated[
+    Path | None, typer.Option(metavar="FILE.style", help="A saved style instead.", show_default=False)
+]
 StyleMask = Annotated[
     Path | None,
     typer.Option(metavar="MASK", help="Label map of the style photo, same colours.", show_default=False),

@@ -21,6 +21,7 @@ from photostyle.cli.parameters import (
     DeviceOption,
     Finish,
     FitSize,
+    Keep,
     MaskRefine,
     Matching,
     MatchingName,
@@ -38,7 +39,7 @@ from photostyle.cli.parameters import (
     Strength,
     StyleMask,
     Switch,
-    UnpoolName,
+    Unpool,
     Verbose,
     check_regions,
     parse_mapping,
@@ -72,9 +73,7 @@ def photo(
     strength: Strength = str(DEFAULTS.strength),
     at: Stages = ",".join(DEFAULTS.at),
     matching: Matching = MatchingName(DEFAULTS.matching),  # type: ignore[valid-type]
-    unpool: Annotated[  # type: ignore[valid-type]
-        UnpoolName | None, typer.Option(help="Which vgg19: summing or concatenating.", show_default=False)
-    ] = None,
+    unpool: Unpool = None,
     content_mask: ContentMask = None,
     style_mask: StyleMask = None,
     segment: Segment = SEGMENT,
@@ -89,9 +88,7 @@ def photo(
             show_default=False,
         ),
     ] = None,
-    keep: Annotated[
-        str | None, typer.Option(metavar="REGION,…", help="Regions that stay as they are.", show_default=False)
-    ] = None,
+    keep: Keep = None,
     model: ModelName = "small",
     device: DeviceOption = Device("auto"),
     size: Size = None,

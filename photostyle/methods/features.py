@@ -94,11 +94,10 @@ def pass_through(
 
 def _moments(features: Tensor, weights: Sequence[Tensor]) -> list[Moments]:
     """Moments of each region, and at the end those of all pixels."""
-    x, size = features[0].flatten(1), _size(features)
-    whole = matching.moments(x)
     if len(weights) == 1:
-        return [whole, whole]
-    return [*(matching.moments(x, masks.at(weight, size).flatten()) for weight in weights), whole]
+        return matching.weighted_moments(features, [None]) * 2
+    own = [masks.at(weight, _size(features)).flatten() for weight in weights]
+    return matching.weighted_moments(features, [*own, None])
 
 
 def _size(features: Tensor) -> tuple[int, int]:

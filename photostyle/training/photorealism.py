@@ -27,11 +27,10 @@ MaybeRegions = Sequence[Regions | None]
 
 def region_moments(features: Tensor, regions: Regions | None) -> RegionMoments:
     """Moments of one image's (C, H, W) features: the whole image's (``*``) and each region's, by soft weights."""
-    found = {WHOLE: matching.moments(features[None].float())}
-    for name, weight in regions.at((features.shape[-2], features.shape[-1])).items() if regions else ():
-        if float(weight.sum()) > 4:
-            found[name] = matching.moments(features.float().flatten(1), weight.flatten())
-    return found
+    weights = regions.at((features.shape[-2], features.shape[-1])) if regions else {}
+    own = {name: weight.flatten() for name, weight in weights.items() if float(weight.sum()) > 4}
+    found = matching.weighted_moments(features[None].float(), [None, *own.values()])
+    return dict(zip((WHOLE, *own), found, strict=True))
 
 
 def record_moments(features: Tensor, regions: MaybeRegions) -> list[RegionMoments]:
