@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import torch
 import photostyle
 from photostyle import _HOMES
 from photostyle.weights import save_model
+from tests import api_surface
 from tests.util import picture, tiny_model
 
 ROOT = Path(__file__).parents[1]
@@ -26,6 +28,11 @@ def test_every_name_is_there_and_explained(name):
     assert thing is getattr(import_module(f"photostyle.{_HOMES[name]}"), name)
     assert thing.__name__ == name
     assert inspect.getdoc(thing)
+
+
+def test_no_name_or_signature_changes_unseen():
+    held = json.loads(api_surface.FILE.read_text(encoding="utf-8"))
+    assert api_surface.surface() == held, "if this is meant: python -m tests.api_surface, and say so in the commit"
 
 
 def test_the_lists_of_names_agree():
