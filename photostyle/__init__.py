@@ -17,24 +17,24 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "PhotostyleError": "errors",
-    "WCT2": "networks",
-    "ModelConfig": "networks",
-    "Moments": "matching",
-    "AffineMap": "matching",
-    "affine_map": "matching",
-    "moments": "matching",
-    "Regions": "regions",
+    "WCT2": "network.wct2",
+    "ModelConfig": "network.wct2",
+    "Moments": "transfer.matching",
+    "AffineMap": "transfer.matching",
+    "affine_map": "transfer.matching",
+    "moments": "transfer.matching",
+    "Regions": "regions.regions",
     "FitOptions": "options",
-    "Target": "targets",
-    "Transfer": "transfer",
-    "fit": "fitting",
-    "fit_and_apply": "fitting",
-    "measure_target": "fitting",
-    "stylize": "fitting",
-    "save_style": "presets",
-    "load_style": "presets",
-    "save_transfer": "presets",
-    "load_transfer": "presets",
+    "Target": "transfer.targets",
+    "Transfer": "transfer.transfer",
+    "fit": "transfer.fitting",
+    "fit_and_apply": "transfer.fitting",
+    "measure_target": "transfer.fitting",
+    "stylize": "transfer.fitting",
+    "save_style": "transfer.presets",
+    "load_style": "transfer.presets",
+    "save_transfer": "transfer.presets",
+    "load_transfer": "transfer.presets",
     "load_model": "weights",
     "read_image": "jobs.photo",
     "write_image": "jobs.photo",
@@ -67,15 +67,15 @@ __all__ = [
 
 if TYPE_CHECKING:
     from photostyle.errors import PhotostyleError
-    from photostyle.fitting import fit, fit_and_apply, measure_target, stylize
     from photostyle.jobs.photo import read_image, write_image
-    from photostyle.matching import AffineMap, Moments, affine_map, moments
-    from photostyle.networks import WCT2, ModelConfig
+    from photostyle.network.wct2 import WCT2, ModelConfig
     from photostyle.options import FitOptions
-    from photostyle.presets import load_style, load_transfer, save_style, save_transfer
-    from photostyle.regions import Regions
-    from photostyle.targets import Target
-    from photostyle.transfer import Transfer
+    from photostyle.regions.regions import Regions
+    from photostyle.transfer.fitting import fit, fit_and_apply, measure_target, stylize
+    from photostyle.transfer.matching import AffineMap, Moments, affine_map, moments
+    from photostyle.transfer.presets import load_style, load_transfer, save_style, save_transfer
+    from photostyle.transfer.targets import Target
+    from photostyle.transfer.transfer import Transfer
     from photostyle.weights import load_model
 
 

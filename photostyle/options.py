@@ -15,6 +15,11 @@ Stage = Literal["encoder", "decoder", "skip"]
 STAGES: tuple[str, ...] = get_args(Stage)
 Unmatched = Literal["whole", "keep"]
 
+WHOLE = "*"
+"""The region of everything that no other region claims, in options, in memory and in saved styles."""
+UNSURE = "unsure"
+"""What a segmentation cannot tell; a region like others when it is read back from a mask that photostyle wrote."""
+
 
 @dataclass(frozen=True)
 class FitOptions:
@@ -23,16 +28,17 @@ class FitOptions:
     Attributes:
         at: where features are mapped, any of ``encoder``, ``decoder``, ``skip`` (the paper's component-wise
             stylization). With ``encoder``, decoder level 4 is left out: its input has just been mapped.
-        matching: see `photostyle.matching`.
+        matching: see `photostyle.transfer.matching`.
         strength: 0 keeps the photo, 1 is the full style; features are blended at every site.
         regularization: ε of the covariances; None takes the model's own (``model.config.regularization``).
         unmatched: what becomes of pixels whose region the style lacks. ``whole``: they take the map between the two
             whole photos. ``keep``: they keep their features, as in the published program.
         strengths: region name to a strength of its own, in place of `strength`; 0 keeps the region as it is.
-        shrinkage: k ≥ 0 of `photostyle.matching.shrink`: how far the statistics of small regions are drawn towards
-            the whole photo's. No effect with ``unmatched="keep"``, which measures no whole photo; 0 switches it off.
-        finish: project the result onto locally affine maps of the photo's colours (`photostyle.finish`): takes off
-            rims, blotches and noise at little cost in style. Off, the result is the network's own.
+        shrinkage: k ≥ 0 of `photostyle.transfer.matching.shrink`: how far the statistics of small regions are drawn
+            towards the whole photo's. No effect with ``unmatched="keep"``, which measures no whole photo; 0 switches it
+            off.
+        finish: project the result onto locally affine maps of the photo's colours (`photostyle.edges.finish`): takes
+            off rims, blotches and noise at little cost in style. Off, the result is the network's own.
     """
 
     at: tuple[Stage, ...] = ("encoder", "decoder")

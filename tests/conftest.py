@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cli_util import CommandLine, photo_arguments, photo_scene
+from tests.util.cli import CommandLine, photo_arguments, photo_scene
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ from photostyle.cli.running import Report, run_each
 from photostyle.errors import ParameterError
 
 if TYPE_CHECKING:
-    from photostyle.labels import Decision
+    from photostyle.regions.labels import Decision
 
 
 def apply(
@@ -84,7 +84,7 @@ def apply(
     from photostyle.jobs.regions import RegionSettings
     from photostyle.jobs.segment import find_segmentation
     from photostyle.jobs.style import model_for
-    from photostyle.presets import load_style
+    from photostyle.transfer.presets import load_style
 
     where = resolve(device.value)
     saved = load_style(style_file, model_for(style_file, model, where))

@@ -137,10 +137,10 @@ def batch(
         style_file = style_file and style_file.absolute()
         model, segment = model and found_anywhere(model), found_anywhere(segment)
 
-    from photostyle.jobs.batch import check_report, settings, write_report
-    from photostyle.jobs.batch_plan import survey
-    from photostyle.jobs.batch_state import read_state
-    from photostyle.jobs.batch_work import BatchOptions
+    from photostyle.batch.plan import survey
+    from photostyle.batch.run import check_report, settings, write_report
+    from photostyle.batch.state import read_state
+    from photostyle.batch.work import BatchOptions
 
     options = BatchOptions(
         tuple(styles), style_file, fit if styles else DEFAULTS, common if style_file else None,

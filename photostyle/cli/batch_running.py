@@ -12,11 +12,11 @@ from photostyle.cli import console
 from photostyle.errors import OutputError, ParameterError
 
 if TYPE_CHECKING:
-    from photostyle.jobs.batch import Result
-    from photostyle.jobs.batch_plan import Plan
-    from photostyle.jobs.batch_state import State
-    from photostyle.jobs.batch_work import BatchOptions
-    from photostyle.jobs.engines import Engine
+    from photostyle.batch.plan import Plan
+    from photostyle.batch.run import Result
+    from photostyle.batch.state import State
+    from photostyle.batch.work import BatchOptions
+    from photostyle.engines.local import Engine
 
 
 def check_alike(plan: Plan, state: State, differences: Sequence[str]) -> None:
@@ -43,10 +43,10 @@ def found_anywhere(name: str) -> str:
 def find_engine(name: str, address: str | None, jobs: int | None, device: str) -> Engine:
     """The engine of that name. Raises ParameterError."""
     if name == "ray":
-        from photostyle.jobs.engines_ray import RayEngine
+        from photostyle.engines.ray import RayEngine
 
         return RayEngine(address, jobs, device == "cuda")
-    from photostyle.jobs.engines import LocalEngine
+    from photostyle.engines.local import LocalEngine
 
     return LocalEngine(jobs or 1)
 
@@ -60,7 +60,7 @@ class Told:
     """A plan, what became of its photos so far, and the telling of it."""
 
     def __init__(self, plan: Plan, quiet: bool) -> None:
-        from photostyle.jobs.batch import settled
+        from photostyle.batch.run import settled
 
         self._plan, self._quiet = plan, quiet
         self.results: dict[Path, Result] = {result.item.content: result for result in settled(plan)}
@@ -78,7 +78,7 @@ class Told:
 
     def run(self, options: BatchOptions, state: State, engine: Engine, sharing: int, verbose: bool) -> None:
         """Do what waits. Raises PhotostyleError where nothing can be done at all."""
-        from photostyle.jobs.batch import run
+        from photostyle.batch.run import run
 
         look = self._look(options, state) if options.shared and self._plan.waiting else None
         level = logging.INFO if verbose else logging.WARNING
@@ -92,7 +92,7 @@ class Told:
 
     def _look(self, options: BatchOptions, state: State) -> Path:
         """The look that all photos share: that of the run that this one continues, or a new one."""
-        from photostyle.jobs.batch_look import make_look
+        from photostyle.batch.look import make_look
 
         if not state.look.is_file():
             contents = [item.content for item in self._plan.items if item.problem is None]

@@ -95,7 +95,7 @@ def lut(
     from photostyle.jobs.rendering import FIT_PIXELS, Rendering
     from photostyle.jobs.segment import find_segmentation
     from photostyle.jobs.style import model_for
-    from photostyle.presets import load_style
+    from photostyle.transfer.presets import load_style
     from photostyle.weights import load_model
 
     chosen = size if size is not None else _HALD_SIZE if out.suffix.lower() == ".png" else _SIZE

@@ -20,7 +20,7 @@ from photostyle.errors import ParameterError
 from photostyle.methods import METHODS, MethodInfo, find
 
 if TYPE_CHECKING:
-    from photostyle.labels import Decision
+    from photostyle.regions.labels import Decision
 
 _PANEL = "Other methods"
 # Fields of options that have an option of the command line to themselves.

@@ -53,7 +53,7 @@ from photostyle.errors import ParameterError
 from photostyle.options import FitOptions
 
 if TYPE_CHECKING:
-    from photostyle.labels import Decision
+    from photostyle.regions.labels import Decision
 
 
 def photo(
@@ -151,7 +151,7 @@ def photo(
     from photostyle.jobs.photo import stylize_file
     from photostyle.jobs.regions import Reference, RegionSettings, prepare
     from photostyle.jobs.segment import find_segmentation
-    from photostyle.presets import SUFFIX, save_transfer
+    from photostyle.transfer.presets import SUFFIX, save_transfer
     from photostyle.weights import load_model
 
     paths = [path for _, path in styles]

@@ -13,7 +13,7 @@ from photostyle import __version__
 from photostyle.cli import console
 
 if TYPE_CHECKING:
-    from photostyle.labels import Decision
+    from photostyle.regions.labels import Decision
 
 
 @dataclass(frozen=True, eq=False)

@@ -110,7 +110,7 @@ def make(
     from photostyle.jobs.regions import RegionSettings
     from photostyle.jobs.segment import find_segmentation
     from photostyle.jobs.style import make_style
-    from photostyle.presets import SUFFIX, save_style
+    from photostyle.transfer.presets import SUFFIX, save_style
     from photostyle.weights import load_model
 
     check_output(out, overwrite=overwrite, extensions=(SUFFIX,))
@@ -155,7 +155,7 @@ def show(
     from photostyle.io import check_apart, check_output
     from photostyle.io.swatches import EXTENSIONS, write_swatches
     from photostyle.jobs.style import described, model_for, swatches
-    from photostyle.presets import load_style
+    from photostyle.transfer.presets import load_style
 
     if out:
         check_output(out, overwrite=overwrite, extensions=EXTENSIONS)
@@ -195,7 +195,7 @@ def mix(
     from photostyle.device import resolve
     from photostyle.io import check_apart, check_output
     from photostyle.jobs.style import mix_files, model_for
-    from photostyle.presets import SUFFIX, save_style
+    from photostyle.transfer.presets import SUFFIX, save_style
 
     check_output(out, overwrite=overwrite, extensions=(SUFFIX,))
     check_apart([out], [path for path, _ in weighted])

@@ -31,13 +31,13 @@ from photostyle.cli.parameters import (
 )
 from photostyle.cli.video_running import Progress, check_installed, run_clip
 from photostyle.errors import ParameterError
-from photostyle.jobs.video_options import FIT_MODES, VideoOptions
 from photostyle.options import FitOptions
+from photostyle.video.options import FIT_MODES, VideoOptions
 
 if TYPE_CHECKING:
-    from photostyle.jobs.video import Report
-    from photostyle.targets import Target
-    from photostyle.transfer import Transfer
+    from photostyle.transfer.targets import Target
+    from photostyle.transfer.transfer import Transfer
+    from photostyle.video.stylize import Report
 
 CLIPS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".3gp", ".wmv")
 _CONTAINERS = (".mp4", ".mov", ".mkv", ".webm")
@@ -128,8 +128,8 @@ def video(
     check_installed()
 
     from photostyle.device import resolve
-    from photostyle.jobs.video import load_style, stylize_clip
-    from photostyle.jobs.video_regions import masks_of, segmented
+    from photostyle.video.regions import masks_of, segmented
+    from photostyle.video.stylize import load_style, stylize_clip
     from photostyle.weights import load_model
 
     where = resolve(device.value)
@@ -143,7 +143,7 @@ def video(
     reference = load_style(style, network, mask=style_mask, segment=found)
     workers = None
     if shared:
-        from photostyle.jobs.video_workers import Recipe, Workers
+        from photostyle.video.workers import Recipe, Workers
 
         recipe = Recipe(
             found_anywhere(model), device.value, content_mask and content_mask.absolute(), found_anywhere(segment),
@@ -193,11 +193,11 @@ def apply_to_clips(
     check_installed()
 
     from photostyle.io import CLASS_COLOURS, ensure_folder
-    from photostyle.jobs.video import apply_clip, stylize_clip
-    from photostyle.jobs.video_looks import StyleSide
-    from photostyle.jobs.video_regions import masks_of, segmented
-    from photostyle.regions import WHOLE
-    from photostyle.targets import Target
+    from photostyle.regions.regions import WHOLE
+    from photostyle.transfer.targets import Target
+    from photostyle.video.looks import StyleSide
+    from photostyle.video.regions import masks_of, segmented
+    from photostyle.video.stylize import apply_clip, stylize_clip
 
     if strengths:
         style = replace(style, options=replace(style.options, strengths={**style.options.strengths, **strengths}))

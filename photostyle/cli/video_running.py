@@ -12,7 +12,7 @@ from photostyle.cli import console
 from photostyle.errors import ParameterError
 
 if TYPE_CHECKING:
-    from photostyle.jobs.video import Report
+    from photostyle.video.stylize import Report
 
 Progress = Callable[[str, int, int], None]
 

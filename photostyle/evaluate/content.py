@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from photostyle.edges.guided import affine_windows, box_mean
 from photostyle.errors import ParameterError
-from photostyle.guided import affine_windows, box_mean
 
 RADIUS, EPSILON = 4, 1e-4  # of the windows of the affine residual
 FLAT_RADIUS, FLAT = 8, 1.5 / 255  # windows of the flat variation, and the deviation under which one is flat

@@ -20,11 +20,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from photostyle.colour.lab import to_lab
 from photostyle.errors import MaskError
-from photostyle.features import FeatureEncoder
-from photostyle.lab import to_lab
-from photostyle.matching import Moments, moments, square_root
-from photostyle.regions import Regions
+from photostyle.network.features import FeatureEncoder
+from photostyle.regions.regions import Regions
+from photostyle.transfer.matching import Moments, moments, square_root
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 LEAST_SHARE = 0.01

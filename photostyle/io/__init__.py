@@ -1,4 +1,7 @@
-"""Photos, masks and output files on disk; NumPy and Pillow only."""
+"""Photos, masks, look-up tables and output files on disk: NumPy, Pillow, tifffile and imagecodecs live here.
+
+Imports `photostyle.errors` and `photostyle.options`; never torch or a network.
+"""
 
 from photostyle.io.files import (
     OUTPUT_EXTENSIONS,

@@ -8,7 +8,7 @@ from itertools import count
 
 from PIL import ImageColor
 
-from photostyle.names import UNSURE as UNSURE
+from photostyle.options import UNSURE as UNSURE
 
 Colour = tuple[int, int, int]
 
@@ -40,7 +40,7 @@ CLASS_COLOURS: Mapping[str, Colour] = {
 survive a paint program; none of them is a colour of `DPST_COLOURS`."""
 
 UNSURE_COLOUR = (70, 70, 70)
-"""RGB of `photostyle.names.UNSURE` in them."""
+"""RGB of `photostyle.options.UNSURE` in them."""
 
 _COLOUR_NAME = re.compile("#[0-9a-f]{6}")
 

@@ -14,11 +14,11 @@ from photostyle.jobs.fitting import fit_and_render
 from photostyle.jobs.loading import Loaded, explained
 from photostyle.jobs.regions import RegionSettings, masked, segmented
 from photostyle.jobs.rendering import Rendering, render
-from photostyle.labels import Decision, adapt, match
 from photostyle.options import FitOptions
-from photostyle.regions import WHOLE, Regions
-from photostyle.targets import Target
-from photostyle.transfer import Transfer
+from photostyle.regions.labels import Decision, adapt, match
+from photostyle.regions.regions import WHOLE, Regions
+from photostyle.transfer.targets import Target
+from photostyle.transfer.transfer import Transfer
 
 Decided = Callable[[Sequence[Decision]], None]
 

@@ -12,18 +12,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from photostyle.edges.guided import box_mean
 from photostyle.errors import PhotostyleError, WeightsError
 from photostyle.evaluate.content import edge_response
 from photostyle.evaluate.cost import Cost, cost
 from photostyle.evaluate.photos import Measures, measure
 from photostyle.evaluate.style import Features, seen_by, shared
-from photostyle.guided import box_mean
 from photostyle.io.sheets import Box, Cell, write_sheet
 from photostyle.jobs.loading import Loaded, explained, pixels_of
 from photostyle.jobs.methods import check_memory, find_networks, held_per_pixel
 from photostyle.methods import METHODS, MethodInfo
 from photostyle.methods.base import Progress, ShouldStop
-from photostyle.regions import Regions
+from photostyle.regions.regions import Regions
 from photostyle.weights import load_features
 from photostyle.weights.registry import EMBEDDED_NAME
 

@@ -9,15 +9,15 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from photostyle import fitting, grid, tiling
-from photostyle.fit_job import shaped
 from photostyle.jobs.rendering import Rendering, render
-from photostyle.networks import WCT2
+from photostyle.network.wct2 import WCT2
 from photostyle.options import FitOptions
-from photostyle.regions import Regions
-from photostyle.sources import Sources
-from photostyle.targets import Target
-from photostyle.transfer import Transfer
+from photostyle.regions.regions import Regions
+from photostyle.regions.sources import Sources
+from photostyle.transfer import fitting, grid, tiling
+from photostyle.transfer.fit_job import shaped
+from photostyle.transfer.targets import Target
+from photostyle.transfer.transfer import Transfer
 
 _Result = TypeVar("_Result")
 
@@ -37,22 +37,23 @@ def fit_and_render(
     sources: Sources | None = None,
     options: FitOptions | None = None,
 ) -> tuple[Transfer, Tensor]:
-    """`photostyle.fitting.fit_and_apply` for photos of any size.
+    """`photostyle.transfer.fitting.fit_and_apply` for photos of any size.
 
     Args:
         model: the network.
         content: (3, H, W) float32, anywhere; it may be overwritten with the result.
         styles: the same, but they stay; or what was measured of them.
         rendering: how.
-        content_regions: as for `photostyle.fitting.fit`, as what follows; of any size where a grid is rendered.
+        content_regions: as for `photostyle.transfer.fitting.fit`, as what follows; of any size where a grid is
+            rendered.
         style_regions: of each style.
         style_weights: share of each style.
         sources: which style regions each content region takes.
         options: how to fit.
 
     Raises:
-        ImageSizeError, MaskError, NumericalError, ParameterError: as `photostyle.fitting.fit`; or the budget is too
-            small.
+        ImageSizeError, MaskError, NumericalError, ParameterError: as `photostyle.transfer.fitting.fit`; or the budget
+            is too small.
     """
     size = (content.shape[-2], content.shape[-1])
     names: dict[str, Any] = {"style_weights": style_weights, "sources": sources, "options": options}
@@ -93,7 +94,7 @@ def fit(
     sources: Sources | None = None,
     options: FitOptions | None = None,
 ) -> Transfer:
-    """`photostyle.fitting.fit` on photos reduced to ``rendering.fit_pixels`` each, in tiles where memory is short."""
+    """`photostyle.transfer.fitting.fit` on photos of ``rendering.fit_pixels`` each, in tiles where memory is short."""
     seen_c, regions_c = _seen(contents, content_regions, rendering.fit_pixels)
     seen_s, regions_s = _seen_styles(styles, style_regions, rendering.fit_pixels)
     names: dict[str, Any] = {"style_weights": style_weights, "sources": sources, "options": options}
@@ -111,7 +112,7 @@ def measure_target(
     names: Sequence[str] | None = None,
     options: FitOptions | None = None,
 ) -> Target:
-    """`photostyle.fitting.measure_target` on photos reduced as `fit` reduces them; arguments and errors as there."""
+    """`photostyle.transfer.fitting.measure_target` on photos reduced as by `fit`; arguments and errors as there."""
     seen, regions = _seen(styles, style_regions, rendering.fit_pixels)
     given: dict[str, Any] = {
         "style_regions": regions, "style_weights": style_weights, "names": names, "options": options

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from photostyle.errors import ImageSizeError, MaskError, MemoryLimitError, NumericalError
-from photostyle.grid import reduce
 from photostyle.io import MIN_SIDE, Photo, check_size, limit_size, read_photo
-from photostyle.regions import Regions, nearest_indices
+from photostyle.regions.regions import Regions, nearest_indices
+from photostyle.transfer.grid import reduce
 
 
 @dataclass(frozen=True, eq=False)

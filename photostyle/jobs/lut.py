@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from photostyle.colour.lut import Lut, check_size, fit_lut, psnr
 from photostyle.io import check_output, write_photo
 from photostyle.io.luts import check_lut, write_lut
 from photostyle.jobs.loading import Loaded, explained, load, pixels_of
 from photostyle.jobs.rendering import FIT_PIXELS
-from photostyle.lut import Lut, check_size, fit_lut, psnr
 
 POOR = 30.0
 """Decibels below which a table shows another picture than the full result."""

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from photostyle.errors import MemoryLimitError, ParameterError
-from photostyle.features import CONVOLUTIONS, FeatureEncoder
 from photostyle.io import check_encodable, check_output, write_photo
 from photostyle.jobs.applying import Decided
 from photostyle.jobs.loading import Loaded, explained, load, pixels_of
@@ -20,9 +19,10 @@ from photostyle.memory import free_memory
 from photostyle.methods import MethodInfo, smoothing
 from photostyle.methods.base import Method, Progress, ShouldStop
 from photostyle.methods.masks import restrict
-from photostyle.networks import Unpool
+from photostyle.network.features import CONVOLUTIONS, FeatureEncoder
+from photostyle.network.wct2 import Unpool
 from photostyle.options import FitOptions
-from photostyle.regions import Regions
+from photostyle.regions.regions import Regions
 from photostyle.weights import load_decoders, load_features, load_looks, load_model
 from photostyle.weights.registry import EMBEDDED_NAME
 from photostyle.weights.vgg19 import read_vgg19, vgg19_file

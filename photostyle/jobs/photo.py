@@ -16,10 +16,10 @@ from photostyle.jobs.fitting import fit_and_render
 from photostyle.jobs.loading import Loaded, explained, load, pixels_of, tensor
 from photostyle.jobs.regions import Reference, RegionSettings, plan
 from photostyle.jobs.rendering import Rendering
-from photostyle.networks import WCT2
+from photostyle.network.wct2 import WCT2
 from photostyle.options import FitOptions
-from photostyle.targets import Target
-from photostyle.transfer import Transfer
+from photostyle.transfer.targets import Target
+from photostyle.transfer.transfer import Transfer
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from torch import Tensor
 from photostyle.errors import MaskError
 from photostyle.io import CLASS_COLOURS, LabelMap, read_mask, read_mask_pair
 from photostyle.jobs.loading import Loaded, explained
-from photostyle.labels import TINY, Decision, check_named, match
 from photostyle.options import FitOptions
-from photostyle.refine import refine
-from photostyle.regions import WHOLE, Regions
-from photostyle.sources import Sources
+from photostyle.regions.labels import TINY, Decision, check_named, match
+from photostyle.regions.refine import refine
+from photostyle.regions.regions import WHOLE, Regions
+from photostyle.regions.sources import Sources
 
 
 class Segmentation(Protocol):
@@ -62,7 +62,7 @@ class RegionSettings:
     Attributes:
         segment: finds regions where there is no mask; None does not look for any.
         refine_masks: fit masks to their photos' edges; segmentations always are.
-        mapping: content region to style region, see `photostyle.labels.match`.
+        mapping: content region to style region, see `photostyle.regions.labels.match`.
         keep: regions that stay as they are.
     """
 
@@ -74,7 +74,7 @@ class RegionSettings:
 
 @dataclass(frozen=True, eq=False)
 class RegionPlan:
-    """What `photostyle.fitting.fit` needs to know of regions, and what was decided on the way.
+    """What `photostyle.transfer.fitting.fit` needs to know of regions, and what was decided on the way.
 
     Attributes:
         content: regions of the content; None without any, then `styles` is as well.

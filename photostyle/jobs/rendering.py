@@ -10,12 +10,12 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from photostyle import grid, tile_plan, tiling
 from photostyle.errors import ParameterError
 from photostyle.memory import free_memory
-from photostyle.networks import MULTIPLE, WCT2
-from photostyle.regions import Regions
-from photostyle.transfer import Transfer
+from photostyle.network.wct2 import MULTIPLE, WCT2
+from photostyle.regions.regions import Regions
+from photostyle.transfer import grid, tile_plan, tiling
+from photostyle.transfer.transfer import Transfer
 
 Mode = Literal["full", "grid", "auto"]
 MODES: tuple[str, ...] = get_args(Mode)
@@ -28,7 +28,7 @@ class Rendering:
     """How large photos are done.
 
     Attributes:
-        mode: ``full``: the network sees every pixel. ``grid``: it sees about a megapixel (`photostyle.grid`).
+        mode: ``full``: the network sees every pixel. ``grid``: it sees about a megapixel (`photostyle.transfer.grid`).
             ``auto``: full up to `FULL_PIXELS`.
         memory: bytes for the network's work, beside the photo itself; None plans with what is free.
         fit_pixels: statistics are measured on the photo reduced to this many pixels; 0 measures every pixel.

@@ -15,11 +15,11 @@ from torch import Tensor
 from photostyle.io import check_output, region_colours, write_mask, write_photo
 from photostyle.jobs.loading import load
 from photostyle.jobs.regions import Segmentation, segmented
-from photostyle.refine import confident
-from photostyle.regions import UNSURE, Regions
+from photostyle.regions.refine import confident
+from photostyle.regions.regions import UNSURE, Regions
 
 if TYPE_CHECKING:
-    from photostyle.networks import WCT2
+    from photostyle.network.wct2 import WCT2
     from photostyle.segmentation import Segmenter
 
 
@@ -68,7 +68,7 @@ class ClusterSegmentation:
 
     def __call__(self, images: Sequence[Tensor]) -> list[Regions]:
         """See `Segmentation`."""
-        from photostyle.clustering import cluster
+        from photostyle.regions.clustering import cluster
 
         return cluster(self.model, images)
 

@@ -18,14 +18,14 @@ from photostyle.jobs.fitting import fit, measure_target
 from photostyle.jobs.loading import Loaded, explained, load
 from photostyle.jobs.regions import Reference, RegionSettings, masked, prepare
 from photostyle.jobs.rendering import Rendering, render
-from photostyle.labels import sizeable
-from photostyle.mixing import mix_targets, mix_transfers
-from photostyle.networks import WCT2
+from photostyle.network.wct2 import WCT2
 from photostyle.options import FitOptions
-from photostyle.presets import load_style, read_metadata
-from photostyle.regions import WHOLE, Regions
-from photostyle.targets import Target
-from photostyle.transfer import Transfer, site_groups
+from photostyle.regions.labels import sizeable
+from photostyle.regions.regions import WHOLE, Regions
+from photostyle.transfer.mixing import mix_targets, mix_transfers
+from photostyle.transfer.presets import load_style, read_metadata
+from photostyle.transfer.targets import Target
+from photostyle.transfer.transfer import Transfer, site_groups
 from photostyle.weights import load_model
 
 COLOURS: tuple[tuple[str, tuple[int, int, int]], ...] = (
@@ -145,7 +145,7 @@ def mix_files(paths: Sequence[Path], weights: Sequence[float], network: WCT2) ->
     """A style between saved ones, all fitted or none.
 
     Raises:
-        TransferMismatchError: they belong to different models, or do not mix (`photostyle.mixing`).
+        TransferMismatchError: they belong to different models, or do not mix (`photostyle.transfer.mixing`).
         ParameterError: weights are negative or all zero.
         WeightsError: a file cannot be read.
     """

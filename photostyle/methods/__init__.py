@@ -32,9 +32,9 @@ class MethodInfo:
         home: ``module:Class`` inside this package; the class is called with its options and what it `needs`.
         options_home: ``module:Class`` of its options, a frozen dataclass whose defaults are the method's own. Inside
             this package; a dot at the start counts from ``photostyle``.
-        needs: what else its class takes, by keyword: ``features``, a `photostyle.features.FeatureEncoder`; ``model``,
-            a `photostyle.networks.WCT2`; ``decoders``, the `photostyle.decoders.Decoders` of the features; ``looks``,
-            a `photostyle.feedforward.FeedForward`.
+        needs: what else its class takes, by keyword: ``features``, a `photostyle.network.features.FeatureEncoder`;
+            ``model``, a `photostyle.network.wct2.WCT2`; ``decoders``, the `photostyle.network.decoders.Decoders` of the
+            features; ``looks``, a `photostyle.network.feedforward.FeedForward`.
         masks: it looks at regions.
         segmented: regions belong to it, so that they are looked for where none are given.
         iterative: it goes on in steps, reports a loss at each, and can be stopped.

@@ -1,9 +1,9 @@
 """The network that optimisation methods look through, as Gatys et al. prepare it (CVPR 2016, section 2).
 
-Any `photostyle.features.FeatureEncoder` will do: VGG-19, or the embedded student of it. Pooling is by the mean, and the
-weights are normalised: every channel's mean activation is made 1. As rectified convolutions and poolings scale with
-their input, that changes nothing but the scale of each channel, and losses then weigh alike in all layers and networks.
-The paper takes the mean over ImageNet's validation set; here it is over the photos at hand.
+Any `photostyle.network.features.FeatureEncoder` will do: VGG-19, or the embedded student of it. Pooling is by the mean,
+and the weights are normalised: every channel's mean activation is made 1. As rectified convolutions and poolings scale
+with their input, that changes nothing but the scale of each channel, and losses then weigh alike in all layers and
+networks. The paper takes the mean over ImageNet's validation set; here it is over the photos at hand.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from photostyle.features import LAYERS, MIN_SIDE, FeatureEncoder, Pooling
+from photostyle.network.features import LAYERS, MIN_SIDE, FeatureEncoder, Pooling
 
 CONTENT_LAYERS = ("relu4_2",)
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")

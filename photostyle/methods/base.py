@@ -8,8 +8,8 @@ from typing import Protocol
 from torch import Tensor
 
 from photostyle.errors import ParameterError
-from photostyle.regions import Regions
-from photostyle.transfer import as_batch
+from photostyle.regions.regions import Regions
+from photostyle.transfer.transfer import as_batch
 
 Progress = Callable[[int, int, float], None]
 """Told ``(step, total, loss)`` after each step: steps count from 1, the loss is that of this step."""

@@ -23,13 +23,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from photostyle import matching
-from photostyle.lab import from_lab, to_lab
+from photostyle.colour.lab import from_lab, to_lab
 from photostyle.methods import masks
 from photostyle.methods.base import Progress, ShouldStop, pair_of_images
 from photostyle.methods.masks import RegionPair
 from photostyle.options import Matching
-from photostyle.regions import Regions
+from photostyle.regions.regions import Regions
+from photostyle.transfer import matching
 
 _LAB_NOISE, _RGB_NOISE = 0.01, 1e-5  # variance added to both sides: what is constant but for rounding stays so
 

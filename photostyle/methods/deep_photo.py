@@ -13,7 +13,7 @@ that the style lacks do not arise: the content's were restricted to the style's 
 The optimisation has two stages: first λ = 0, so that colours can change freely, then from that result with λ, which
 would hold them back from the start. What a finite λ and a finite number of steps leave over is smoothed out at the end,
 as in the authors' program: in windows of 11×11 pixels the change is fitted as an affine function of the content's
-colours and replaced by what that says (`photostyle.guided`).
+colours and replaced by what that says (`photostyle.edges.guided`).
 
 Γ = 10² is the paper's; so would be λ = 10⁴, if L_m were summed over the photo's pixels and the features were those of
 VGG-19 as it is, whose squared Gram entries run to millions. Here a channel's mean activation is 1 and L_m is per pixel
@@ -29,9 +29,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from photostyle.edges.guided import guided_filter
 from photostyle.errors import ParameterError
-from photostyle.features import FeatureEncoder
-from photostyle.guided import guided_filter
 from photostyle.methods import masks
 from photostyle.methods.backbone import CONTENT_LAYERS, POOLING, STYLE_LAYERS, normalised
 from photostyle.methods.base import Progress, ShouldStop, pair_of_images
@@ -48,7 +47,8 @@ from photostyle.methods.optimise import (
     check_weight,
     minimise,
 )
-from photostyle.regions import Regions
+from photostyle.network.features import FeatureEncoder
+from photostyle.regions.regions import Regions
 
 RADIUS, EPSILON = 5, 1e-4  # of the last fit, in pixels and squared pixel values
 

@@ -12,19 +12,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from photostyle import matching
-from photostyle.decoders import Decoder
-from photostyle.features import FeatureEncoder
-from photostyle.matching import Moments
 from photostyle.methods import masks
 from photostyle.methods.masks import RegionPair
+from photostyle.network.decoders import Decoder
+from photostyle.network.features import FeatureEncoder
 from photostyle.options import Matching
-from photostyle.regions import Regions
-from photostyle.transfer import pad
+from photostyle.regions.regions import Regions
+from photostyle.transfer import matching
+from photostyle.transfer.matching import Moments
+from photostyle.transfer.transfer import pad
 
 MULTIPLE = 16  # four poolings lie before relu5_1
 REGULARIZATION = 1e-3  # ε in units of the mean variance of the style's channels
-SHRINKAGE = 1.0  # k of `photostyle.matching.shrink`: a region may have fewer pixels than a layer has channels
+SHRINKAGE = 1.0  # k of `photostyle.transfer.matching.shrink`: a region may have fewer pixels than a layer has channels
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def prepared(
 
 
 def transformed(features: Tensor, style: Tensor, pairs: Sequence[RegionPair], kind: Matching) -> Tensor:
-    """Features through one affine map a region (`photostyle.matching`), blended by the regions' weights.
+    """Features through one affine map a region (`photostyle.transfer.matching`), blended by the regions' weights.
 
     Args:
         features: of the content, (1, C, h, w), of a size that divides its regions' maps.

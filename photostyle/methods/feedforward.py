@@ -1,7 +1,7 @@
-"""Feed-forward stylisation: one pass of a network that was trained for its looks (`photostyle.feedforward`).
+"""Feed-forward stylisation: one pass of a network that was trained for its looks (`photostyle.network.feedforward`).
 
 The style lies in the weights, so that no style photo is looked at: a look is chosen by name, or several are blended by
-the weighted mean of their scales and shifts (Dumoulin et al., ICLR 2017, section 3.3). `scripts/train_feedforward.py`
+the weighted mean of their scales and shifts (Dumoulin et al., ICLR 2017, section 3.3). `scripts/train/feedforward.py`
 trains a network for any photos or paintings.
 """
 
@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from photostyle.errors import ParameterError
-from photostyle.feedforward import MULTIPLE, FeedForward
 from photostyle.methods.base import Progress, ShouldStop, pair_of_images
-from photostyle.regions import Regions
-from photostyle.transfer import pad
+from photostyle.network.feedforward import MULTIPLE, FeedForward
+from photostyle.regions.regions import Regions
+from photostyle.transfer.transfer import pad
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,6 @@ import torch
 from torch import Tensor
 
 from photostyle.errors import ParameterError
-from photostyle.features import FeatureEncoder
 from photostyle.methods import mmd
 from photostyle.methods.backbone import (
     CONTENT_LAYERS,
@@ -48,7 +47,8 @@ from photostyle.methods.optimise import (
     coarse_to_fine,
     good_scales,
 )
-from photostyle.regions import Regions
+from photostyle.network.features import FeatureEncoder
+from photostyle.regions.regions import Regions
 
 Init = Literal["content", "style", "noise"]
 INITS: tuple[Init, ...] = get_args(Init)

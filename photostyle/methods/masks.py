@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from photostyle.errors import MaskError
-from photostyle.regions import WHOLE, Regions
-from photostyle.sources import Sources
-from photostyle.transfer import as_regions
+from photostyle.regions.regions import WHOLE, Regions
+from photostyle.regions.sources import Sources
+from photostyle.transfer.transfer import as_regions
 
 _CLAIMED = 1e-3  # of a pixel's weight, or of the photo's pixels: too little to be a region
 
@@ -40,7 +40,7 @@ def restrict(content: Regions, sources: Sources) -> Regions:
     are left out; several that take one region become one.
 
     Args:
-        content: regions of the photo, as `photostyle.labels.match` returns them.
+        content: regions of the photo, as `photostyle.regions.labels.match` returns them.
         sources: which style regions they take; of several styles only the first counts.
     """
     weights: dict[str, Tensor] = {}

@@ -14,15 +14,15 @@ from typing import Literal, get_args
 
 from torch import Tensor
 
-from photostyle.decoders import Decoders
 from photostyle.errors import ParameterError
-from photostyle.features import FeatureEncoder
 from photostyle.methods import smoothing
 from photostyle.methods.base import Progress, ShouldStop, pair_of_images
 from photostyle.methods.features import prepared
 from photostyle.methods.wct import check_level, coarse_to_fine
+from photostyle.network.decoders import Decoders
+from photostyle.network.features import FeatureEncoder
 from photostyle.options import check_strength
-from photostyle.regions import Regions
+from photostyle.regions.regions import Regions
 
 Smooth = Literal["auto", "matting", "guided", "off"]
 SMOOTH: tuple[Smooth, ...] = get_args(Smooth)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from photostyle.methods.base import Progress, ShouldStop, pair_of_images
 from photostyle.methods.optimise import Steps, check_steps
-from photostyle.regions import Regions
+from photostyle.regions.regions import Regions
 
 _LEVELS = 1024  # of each cumulative histogram
 _EQUAL = 1e-6  # values that differ by less are one, but for rounding

@@ -9,7 +9,7 @@ a linear system, ((1-a) D + a L) R = (1-a) D Y with the Laplacian L = D - W. Whe
 for the outermost two pixels, that is the paper's R = (1-a) (I - a S)⁻¹ Y with S = D^-½ W D^-½; the paper's form would
 darken the borders, where windows are fewer.
 
-`guided` is the fast variant: a guided filter (`photostyle.guided`) of Y by the content.
+`guided` is the fast variant: a guided filter (`photostyle.edges.guided`) of Y by the content.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from scipy import sparse
 from scipy.sparse.linalg import cg
 from torch import Tensor
 
+from photostyle.edges.guided import guided_filter
 from photostyle.errors import ParameterError
-from photostyle.guided import guided_filter
 from photostyle.methods.matting import laplacian
 
 FIDELITY = 1e-4  # (1-a)/a, the paper's λ

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from photostyle.errors import ImageSizeError
-from photostyle.features import MIN_SIDE, FeatureEncoder
 from photostyle.methods.backbone import POOLING, STYLE_LAYERS, normalised, reduced, size_of
 from photostyle.methods.base import Progress, ShouldStop, pair_of_images
 from photostyle.methods.gatys import GatysOptions, at_scale, noise, style_loss
 from photostyle.methods.mmd import RANDOM, StyleLossName
 from photostyle.methods.optimise import FRESH, Loss, OptimizerName, Steps, coarse_to_fine, good_scales
-from photostyle.regions import Regions
+from photostyle.network.features import MIN_SIDE, FeatureEncoder
+from photostyle.regions.regions import Regions
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from photostyle.decoders import SETS, Decoders
 from photostyle.errors import ParameterError
-from photostyle.features import FeatureEncoder
 from photostyle.methods.base import Progress, ShouldStop, pair_of_images
 from photostyle.methods.features import Prepared, pass_through, prepared, transformed
+from photostyle.network.decoders import SETS, Decoders
+from photostyle.network.features import FeatureEncoder
 from photostyle.options import check_strength
-from photostyle.regions import Regions
+from photostyle.regions.regions import Regions
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,15 @@
-"""WCT2 itself (Yoo et al. 2019) among the other methods; it is built in `photostyle.fitting`."""
+"""WCT2 itself (Yoo et al. 2019) among the other methods; it is built in `photostyle.transfer.fitting`."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
-from photostyle.fitting import fit_and_apply
 from photostyle.methods.base import Progress, ShouldStop, pair_of_images
-from photostyle.networks import WCT2
+from photostyle.network.wct2 import WCT2
 from photostyle.options import FitOptions
-from photostyle.regions import WHOLE, Regions
-from photostyle.sources import Source, Sources
+from photostyle.regions.regions import WHOLE, Regions
+from photostyle.regions.sources import Source, Sources
+from photostyle.transfer.fitting import fit_and_apply
 
 
 class Wct2:

@@ -31,7 +31,7 @@ def load_segmenter(name: str = EMBEDDED, device: str | torch.device = "cpu") -> 
     Args:
         name: ``auto`` for the embedded network with our seven classes; ``ade20k`` for one with ADE20K's 150, which is
             downloaded to the cache on first use; else the path of a folder written by segmentation-models-pytorch's
-            ``save_pretrained``, or of a .safetensors file written by scripts/train_segmenter.py.
+            ``save_pretrained``, or of a .safetensors file written by scripts/train/scenes.py.
         device: ``cpu``, ``cuda`` or ``auto``.
 
     Raises:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from photostyle.regions import Regions
+from photostyle.regions.regions import Regions
 from photostyle.training import data, labelled
 from photostyle.training.config import TrainConfig
 from photostyle.training.scenes import Scene

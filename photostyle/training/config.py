@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from photostyle.errors import ParameterError
-from photostyle.networks import ModelConfig
+from photostyle.network.wct2 import ModelConfig
 from photostyle.options import Matching
 from photostyle.training.settings import check_numbers, from_table
 from photostyle.training.teachers import TeacherKind
@@ -44,8 +44,8 @@ class TrainConfig:
         matching: of the transfer in training; its regularization is the model's.
         style, colour, residual, flat, truth, consistency: weights of the losses through the transfer
             (`photostyle.training.photorealism`).
-        finish: measure style, colour and truth after the finish (`photostyle.finish`), as users see them; residual and
-            flatness are measured before it.
+        finish: measure style, colour and truth after the finish (`photostyle.edges.finish`), as users see them;
+            residual and flatness are measured before it.
         seed: of everything random.
         validate_every, checkpoint_every: in steps.
     """

@@ -18,9 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from photostyle.decoders import SETS, Decoders, DecodersConfig, fingerprint
 from photostyle.errors import ParameterError
-from photostyle.features import MIN_SIDE, FeatureEncoder
+from photostyle.network.decoders import SETS, Decoders, DecodersConfig, fingerprint
+from photostyle.network.features import MIN_SIDE, FeatureEncoder
 from photostyle.training import data
 from photostyle.training.losses import psnr
 from photostyle.training.running import Run, one_cycle

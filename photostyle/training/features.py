@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from photostyle.errors import ParameterError
-from photostyle.features import MIN_SIDE, FeatureConfig, FeatureEncoder
+from photostyle.network.features import MIN_SIDE, FeatureConfig, FeatureEncoder
 from photostyle.training import data
 from photostyle.training.loop import whiten_first_layer
 from photostyle.training.running import Run, one_cycle

@@ -23,11 +23,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from photostyle.errors import ParameterError
-from photostyle.features import MIN_SIDE, FeatureEncoder
-from photostyle.feedforward import MULTIPLE, FeedForward, FeedForwardConfig, Norm
 from photostyle.methods.backbone import fitted, reduced, size_of
 from photostyle.methods.gatys import total_variation
 from photostyle.methods.gram import flat, gram, gram_loss
+from photostyle.network.features import MIN_SIDE, FeatureEncoder
+from photostyle.network.feedforward import MULTIPLE, FeedForward, FeedForwardConfig, Norm
 from photostyle.training import data
 from photostyle.training.running import Run, one_cycle
 from photostyle.training.settings import check_numbers, from_table
@@ -54,7 +54,7 @@ class FeedForwardTraining:
         style_side: long side in pixels that styles are reduced to; the smaller, the finer are strokes on a photo.
         learning_rate: its peak.
         content, style, variation: α, β and γ.
-        widths, blocks, norm: of the network (`photostyle.feedforward.FeedForwardConfig`).
+        widths, blocks, norm: of the network (`photostyle.network.feedforward.FeedForwardConfig`).
         seed: of everything random.
         validate_every, checkpoint_every: in steps.
     """

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from photostyle.guided import guided_filter
-from photostyle.regions import Regions
+from photostyle.edges.guided import guided_filter
+from photostyle.regions.regions import Regions
 from photostyle.segmentation.network import IGNORE
 from photostyle.training.data import uniform
 from photostyle.training.scenes import Scene

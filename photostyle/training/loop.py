@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from photostyle.edges.finish import project
 from photostyle.errors import WeightsError
-from photostyle.features import FeatureEncoder
-from photostyle.finish import project
-from photostyle.networks import WCT2, WaveEncoder
+from photostyle.network.features import FeatureEncoder
+from photostyle.network.wct2 import WCT2, WaveEncoder
 from photostyle.training import data, losses, photorealism
 from photostyle.training.batches import Batch, make_batch
 from photostyle.training.config import TrainConfig

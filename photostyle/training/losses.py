@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from photostyle.networks import WCT2
+from photostyle.network.wct2 import WCT2
 from photostyle.training.teachers import Teacher
-from photostyle.transfer import run
+from photostyle.transfer.transfer import run
 
 Site = Callable[[str, Tensor], Tensor]
 

@@ -1,6 +1,7 @@
 """Losses through the transfer: what a stylized photo should be like, all differentiable.
 
-The transfer itself is `photostyle.matching` with gradients, a pair of images at a time inside one batched walk.
+The transfer itself is `photostyle.transfer.matching` with gradients, a pair of images at a time inside one batched
+walk.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from photostyle import matching
-from photostyle.matching import Moments
-from photostyle.networks import WCT2
+from photostyle.network.wct2 import WCT2
 from photostyle.options import Matching
-from photostyle.regions import WHOLE, Regions
-from photostyle.transfer import run
+from photostyle.regions.regions import WHOLE, Regions
+from photostyle.transfer import matching
+from photostyle.transfer.matching import Moments
+from photostyle.transfer.transfer import run
 
 LUMA = (0.299, 0.587, 0.114)
 QUANTILES = 64

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from photostyle.errors import ParameterError, WeightsError
-from photostyle.features import FeatureConfig, FeatureEncoder
+from photostyle.network.features import FeatureConfig, FeatureEncoder
 from photostyle.weights.vgg19 import IMAGENET_DEVIATION, IMAGENET_MEAN, from_torchvision
 
 TeacherKind = Literal["pca", "vgg19"]

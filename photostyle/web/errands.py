@@ -21,7 +21,7 @@ from photostyle.jobs.photo import each
 from photostyle.jobs.regions import Reference, RegionSettings
 from photostyle.jobs.segment import ClassSegmentation
 from photostyle.methods import MethodInfo
-from photostyle.targets import Target
+from photostyle.transfer.targets import Target
 from photostyle.web.studio import Studio, prepared, write_result
 from photostyle.web.wishes import Wishes, result_name, result_stem
 
@@ -102,11 +102,11 @@ class Errand:
              by_region: bool = False) -> Path:  # fmt: skip
         """Grade a clip, or a small copy of a part of it from a second to another; returns the file."""
         check_clips()
-        from photostyle.io.video import VideoReader
-        from photostyle.jobs.video import apply_clip, load_style, stylize_clip
-        from photostyle.jobs.video_looks import StyleSide
-        from photostyle.jobs.video_options import VideoOptions
-        from photostyle.jobs.video_regions import segmented
+        from photostyle.video.looks import StyleSide
+        from photostyle.video.options import VideoOptions
+        from photostyle.video.reading import VideoReader
+        from photostyle.video.regions import segmented
+        from photostyle.video.stylize import apply_clip, load_style, stylize_clip
 
         info = VideoReader(path).info
         if info.width * info.height > pixels:

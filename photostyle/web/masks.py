@@ -12,7 +12,7 @@ import torch
 from photostyle.errors import MaskError
 from photostyle.io import write_mask
 from photostyle.jobs.segment import label_map
-from photostyle.regions import nearest_indices
+from photostyle.regions.regions import nearest_indices
 from photostyle.web.studio import Studio
 
 _Kind = TypeVar("_Kind", np.uint8, np.bool_)

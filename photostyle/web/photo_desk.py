@@ -13,9 +13,9 @@ from PIL import Image
 
 from photostyle.errors import ImageReadError, ParameterError
 from photostyle.io import CLASS_COLOURS, UNSURE, read_photo
-from photostyle.labels import sizeable
 from photostyle.options import FitOptions
-from photostyle.regions import WHOLE
+from photostyle.regions.labels import sizeable
+from photostyle.regions.regions import WHOLE
 from photostyle.web import views
 from photostyle.web.desk import Desk
 from photostyle.web.masks import correct_mask

@@ -1,7 +1,7 @@
 """A look at a photo that answers at once: strengths and shares of styles on a reduced copy, in a fraction of a second.
 
 What a strength does is computed by the very job that writes results, on a copy of `SEEN` pixels, at a few strengths
-(`KNOTS`). Each answer becomes a grid of affine colour maps (`photostyle.grid`); between knots the maps are
+(`KNOTS`). Each answer becomes a grid of affine colour maps (`photostyle.transfer.grid`); between knots the maps are
 interpolated, cell by cell, so that regions may differ in strength, and the map is applied to a copy of `SHOWN` pixels.
 """
 
@@ -14,9 +14,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from photostyle.grid import ColourGrid, fit_grid
 from photostyle.options import check_strength
-from photostyle.regions import Regions
+from photostyle.regions.regions import Regions
+from photostyle.transfer.grid import ColourGrid, fit_grid
 
 SEEN = 150_000
 SHOWN = 1_000_000

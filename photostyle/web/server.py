@@ -28,7 +28,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 
 from photostyle.errors import MemoryLimitError, OutputError
-from photostyle.networks import WCT2
+from photostyle.network.wct2 import WCT2
 from photostyle.web.guard import API, Guard, cookie_of
 from photostyle.web.page import build
 from photostyle.web.sessions import Limits, Sessions

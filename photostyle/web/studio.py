@@ -24,12 +24,12 @@ from photostyle.jobs.photo import apply_file, stylize_file
 from photostyle.jobs.regions import Reference, RegionPlan, RegionSettings, plan, prepare
 from photostyle.jobs.rendering import FIT_PIXELS, Rendering
 from photostyle.jobs.style import make_style
-from photostyle.labels import Decision
-from photostyle.networks import WCT2
-from photostyle.presets import SUFFIX, load_style, save_style
-from photostyle.regions import Regions
-from photostyle.targets import Target
-from photostyle.transfer import Transfer
+from photostyle.network.wct2 import WCT2
+from photostyle.regions.labels import Decision
+from photostyle.regions.regions import Regions
+from photostyle.transfer.presets import SUFFIX, load_style, save_style
+from photostyle.transfer.targets import Target
+from photostyle.transfer.transfer import Transfer
 from photostyle.web.preview import SEEN, SHOWN, Preview
 from photostyle.web.wishes import KEPT_RESULTS, MOST_STYLES, Engine, Source, Wishes, result_name, result_stem
 

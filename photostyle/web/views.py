@@ -15,8 +15,8 @@ from torch import Tensor
 
 from photostyle.jobs.loading import pixels_of
 from photostyle.jobs.segment import label_map, overlaid
-from photostyle.labels import Decision
-from photostyle.regions import Regions
+from photostyle.regions.labels import Decision
+from photostyle.regions.regions import Regions
 from photostyle.web.sessions import Picture, Visitor
 
 _THUMB = 160

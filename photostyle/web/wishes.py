@@ -14,7 +14,7 @@ from photostyle.jobs.compare import runnable
 from photostyle.jobs.loading import Loaded
 from photostyle.jobs.regions import Segmentation
 from photostyle.jobs.segment import find_segmentation
-from photostyle.networks import WCT2
+from photostyle.network.wct2 import WCT2
 from photostyle.options import FitOptions
 
 MOST_STYLES = 4

@@ -21,9 +21,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from photostyle import haar
 from photostyle.errors import ParameterError, WeightsError
-from photostyle.networks import WCT2, ModelConfig, Unpool
+from photostyle.network import haar
+from photostyle.network.wct2 import WCT2, ModelConfig, Unpool
 from photostyle.weights.files import SUFFIX, file_sha256, first_not_finite, layout_problem
 from photostyle.weights.models import WIDTH_KEYS, infer_widths, save_model
 from photostyle.weights.registry import EMBEDDED_NAME, cache_dir
@@ -163,7 +163,7 @@ def _kind(state: Mapping[str, Tensor]) -> str:
 
 
 def _without_filters(state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """`state` without its fixed wavelet filters, which must be the Haar filters that `photostyle.haar` computes."""
+    """`state` without its fixed wavelet filters, which must be those that `photostyle.network.haar` computes."""
     kept: dict[str, Tensor] = {}
     for key, tensor in state.items():
         match = _FIXED.fullmatch(key)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
-from photostyle.decoders import Decoders, DecodersConfig
 from photostyle.errors import ParameterError
+from photostyle.network.decoders import Decoders, DecodersConfig
 from photostyle.weights.features import WIDEST
 from photostyle.weights.files import Kind, fill, place, read, write
 from photostyle.weights.locate import embedded_file

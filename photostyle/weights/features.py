@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from photostyle.errors import ParameterError
-from photostyle.features import FeatureConfig, FeatureEncoder
+from photostyle.network.features import FeatureConfig, FeatureEncoder
 from photostyle.weights.files import Kind, fill, place, read, write
 from photostyle.weights.locate import embedded_file
 from photostyle.weights.registry import FEATURES_NAME

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import torch
 
 from photostyle.errors import ParameterError, WeightsError
-from photostyle.networks import WCT2, Unpool
+from photostyle.network.wct2 import WCT2, Unpool
 from photostyle.weights.files import SUFFIX
 from photostyle.weights.models import read_header, read_model
 from photostyle.weights.registry import (

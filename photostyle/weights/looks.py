@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from photostyle.errors import ParameterError
-from photostyle.feedforward import FeedForward, FeedForwardConfig
+from photostyle.network.feedforward import FeedForward, FeedForwardConfig
 from photostyle.weights.features import WIDEST
 from photostyle.weights.files import Kind, fill, place, read, write
 from photostyle.weights.locate import embedded_file

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from photostyle.errors import WeightsError
-from photostyle.networks import LEVELS, WCT2, ModelConfig
+from photostyle.network.wct2 import LEVELS, WCT2, ModelConfig
 from photostyle.weights.files import Kind, fill, place, read, write
 
 KIND = Kind("photostyle-wct2", "a photostyle model", ModelConfig.from_json, hashed=False)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from photostyle.errors import WeightsError
-from photostyle.features import CONVOLUTIONS, FeatureConfig, FeatureEncoder
+from photostyle.network.features import CONVOLUTIONS, FeatureConfig, FeatureEncoder
 from photostyle.weights.registry import cache_dir, find_entry
 
 WIDTHS = (64, 128, 256, 512, 512)

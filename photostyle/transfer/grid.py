@@ -1,0 +1,148 @@
+"""Grid rendering: the network at about one megapixel, its effect at full size as a locally affine map of the photo.
+
+The reduced photo and the network's answer to it are fitted with an affine colour map in every window (the colour-guided
+filter's regression, He, Sun & Tang 2010). Its coefficients, averaged over the windows that contain a pixel, are smooth;
+interpolated to full size and applied to the full-size photo, as in the fast guided filter (He & Sun 2015) and bilateral
+guided upsampling (Chen et al. 2016), they give every detail of the photo and no other: output is photorealistic in the
+sense of Deep Photo Style Transfer (Luan et al. 2017), locally affine in colour, and edges cannot move.
+
+Only the coefficients at low resolution and one strip of rows are held beside the photo itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from photostyle.edges.guided import affine_windows, box_mean, enlarged_rows
+from photostyle.errors import ParameterError
+from photostyle.network.wct2 import MIN_SIDE
+from photostyle.regions.regions import Regions
+from photostyle.transfer.fit_job import shaped
+from photostyle.transfer.transfer import Transfer
+
+PIXELS = 1 << 20  # that the network sees
+RADIUS = 4  # of the windows, in pixels of the reduced photo
+EPSILON = 1e-4  # ridge in squared units of the photo
+_STRIP = 1 << 18  # pixels of a strip: twelve coefficients each make 12 MB; larger ones leave the processor's cache
+
+
+@dataclass(frozen=True)
+class ColourGrid:
+    """An affine colour map for every cell of a grid over a photo.
+
+    Attributes:
+        coefficients: (B, 12, h, w) float32: row by row the slopes of red, green and blue, then the three intercepts.
+    """
+
+    coefficients: Tensor
+
+    def apply_(self, image: Tensor, update: Callable[[int, int], None] | None = None) -> Tensor:
+        """Map an image in place, strip by strip, the coefficients interpolated bilinearly between cell centres.
+
+        Args:
+            image: (B, 3, H, W) float32, contiguous or not, any size; it is overwritten and returned.
+            update: called with the rows done and in all.
+        """
+        height, width = image.shape[-2:]
+        rows, cells = max(1, _STRIP // width), self.coefficients.to(image.device)
+        for top in range(0, height, rows):
+            part = image[..., top : top + rows, :]
+            wide = enlarged_rows(cells, top, part.shape[-2], (height, width))
+            colours = part.clone(memory_format=torch.contiguous_format)
+            for channel in range(3):
+                mapped = wide[:, 9 + channel]
+                for source in range(3):
+                    mapped.addcmul_(wide[:, 3 * channel + source], colours[:, source])
+                part[:, channel] = mapped
+            if update:
+                update(min(top + rows, height), height)
+        return image
+
+
+def fit_grid(photo: Tensor, styled: Tensor, radius: int = RADIUS, epsilon: float = EPSILON) -> ColourGrid:
+    """The grid that takes a (reduced) photo to its stylized version.
+
+    Args:
+        photo: (B, 3, h, w).
+        styled: the same shape.
+        radius: of the windows; smaller follows the network more closely, larger is smoother.
+        epsilon: ridge of the regression: where the photo varies by less than √ε the map only shifts colours.
+
+    Raises:
+        ParameterError: shapes do not match, radius below 1 or epsilon not positive.
+    """
+    if photo.dim() != 4 or photo.shape[1] != 3 or photo.shape != styled.shape:
+        raise ParameterError(f"photo and styled must be (B, 3, h, w) both, got {photo.shape} and {styled.shape}")
+    if radius < 1 or not epsilon > 0:
+        raise ParameterError(f"radius must be at least 1 and epsilon above 0, got {radius} and {epsilon}")
+    slope, intercept = affine_windows(photo, styled, radius, epsilon)
+    return ColourGrid(box_mean(torch.cat([slope.flatten(1, 2), intercept], 1), radius))
+
+
+@torch.no_grad()
+def render_(
+    transfer: Transfer,
+    image: Tensor,
+    regions: Regions | Tensor | None = None,
+    strength: float | None = None,
+    strengths: Mapping[str, float] | None = None,
+    *,
+    pixels: int = PIXELS,
+    network: Callable[[Tensor, Regions | None], Tensor] | None = None,
+    update: Callable[[int, int], None] | None = None,
+) -> Tensor:
+    """Stylize an image of any size in place, at the cost of a small one.
+
+    Args:
+        transfer: the fitted style.
+        image: (3, H, W) or (B, 3, H, W) float32 in [0, 1], from 16×16; overwritten with the result and returned.
+        regions: as for `Transfer.apply`, of any size with the image's proportions.
+        strength: as for `Transfer.apply`.
+        strengths: as for `Transfer.apply`.
+        pixels: about how many pixels the network sees.
+        network: what the reduced image (B, 3, h, w) becomes; None is ``transfer.apply``.
+        update: called with the rows done and in all.
+
+    Raises:
+        ImageSizeError, MaskError, NumericalError, ParameterError: as `Transfer.apply`; `image` is not float32.
+    """
+    if image.dtype != torch.float32:
+        raise ParameterError(f"an image that is changed in place must be float32, got {image.dtype}")
+    batch = shaped(image)
+    small, weights = reduce(batch, Regions.from_labels(regions) if isinstance(regions, Tensor) else regions, pixels)
+    small = small.to(next(transfer.model.parameters()).device)
+    styled = network(small, weights) if network else transfer.apply(small, weights, strength, strengths)
+    fit_grid(small, styled).apply_(batch, update)
+    return image
+
+
+def reduce(image: Tensor, regions: Regions | None, pixels: int) -> tuple[Tensor, Regions | None]:
+    """An image (B, 3, H, W) and its regions, antialiased down to about `pixels` pixels; never enlarged.
+
+    Regions may have another size than the image, and are brought to the size that it gets.
+
+    Raises:
+        MaskError: the regions' proportions are not the image's.
+        ParameterError: `pixels` is too few for 16 pixels a side.
+    """
+    height, width = image.shape[-2:]
+    if regions:
+        regions.check_proportions((height, width))
+    scale = (pixels / (height * width)) ** 0.5
+    if scale >= 1:
+        return image, regions and _at(regions, (height, width))
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    if pixels < MIN_SIDE**2:
+        raise ParameterError(f"{pixels} pixels are too few for the network; {MIN_SIDE**2} are the least")
+    size = (max(size[0], MIN_SIDE), max(size[1], MIN_SIDE))  # a panorama far longer than high
+    small = F.interpolate(image.float(), size, mode="bilinear", antialias=True, align_corners=False)
+    return small, regions and _at(regions, size)
+
+
+def _at(regions: Regions, size: tuple[int, int]) -> Regions:
+    return regions if regions.size == size else Regions(regions.at(size), regions.hard)

@@ -1,0 +1,198 @@
+"""A clip's run: first pass, grading, joining, and what lets a killed one go on."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from photostyle.errors import MaskError, NumericalError, ParameterError, VideoReadError
+from photostyle.io.files import check_output
+from photostyle.io.opening import describe
+from photostyle.jobs.loading import memory_explained
+from photostyle.network.wct2 import WCT2
+from photostyle.options import FitOptions
+from photostyle.video.codecs import VIDEO_EXTENSIONS
+from photostyle.video.grade import Grader, chosen_encoding
+from photostyle.video.info import VideoInfo, check_sdr
+from photostyle.video.join import join
+from photostyle.video.look_files import save_look
+from photostyle.video.looks import (
+    Key,
+    LookMaker,
+    StyleSide,
+    key_size,
+    reduced,
+    reduced_regions,
+)
+from photostyle.video.options import VideoOptions
+from photostyle.video.pipeline import ahead
+from photostyle.video.plan import Parts, Plan, Segment, Shot
+from photostyle.video.reading import Frame, VideoReader
+from photostyle.video.regions import RegionSource
+from photostyle.video.segments import Progress, grade, planned
+from photostyle.video.shots import THUMBNAIL, Thumbnail, with_cuts
+from photostyle.video.workers import SegmentSetup, Workers, grade_elsewhere
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a clip.
+
+    Attributes:
+        frames: how many were written.
+        shots: how many were found.
+        damaged: something could not be decoded (the log says what and where).
+        codec: what it was written with.
+    """
+
+    frames: int
+    shots: int
+    damaged: bool
+    codec: str
+
+
+class Run:
+    """One clip to be written, from the checks of what was asked to the joined file; arguments as `stylize_clip`.
+
+    Raises:
+        PhotostyleError: the clip, the output or an earlier run do not allow it.
+    """
+
+    def __init__(
+        self,
+        model: WCT2,
+        clip: Path,
+        output: Path,
+        options: VideoOptions,
+        identity: dict[str, Any],
+        style: StyleSide | None,
+        how: FitOptions,
+        strength: float | None,
+        regions: RegionSource | None,
+        resume: bool,
+        overwrite: bool,
+        progress: Progress | None,
+        workers: Workers | None = None,
+    ) -> None:
+        check_output(output, overwrite=overwrite, extensions=VIDEO_EXTENSIONS)
+        self.reader = VideoReader(clip)
+        self.info = self.reader.info
+        check_sdr(self.info, allow_hdr=options.allow_hdr)
+        self.model, self.clip, self.output, self.options = model, clip, output, options
+        self.overwrite, self.progress = overwrite, progress or (lambda stage, done, total: None)
+        self.strength, self.workers = strength, workers
+        self.encoding = chosen_encoding(self.info, output, options)
+        self.grader = Grader(model, self.info, self.encoding, style, how, strength, regions)
+        status = os.stat(clip)
+        asked = {
+            **identity,
+            "clip": [clip.name, status.st_size, status.st_mtime_ns],
+            "model": model.fingerprint(),
+            "output": output.suffix.lower(),
+            "regions": regions.name if regions else None,
+            **{name: value for name, value in asdict(options).items() if name != "batch"},
+        }
+        self.parts = Parts(output, asked, resume=resume, overwrite=overwrite)
+
+    def go(self, maker: LookMaker) -> Report:
+        """Do what is still to be done. Raises PhotostyleError; segments that were finished stay."""
+        with _explained(self.clip, self.info):
+            self.parts.tidy()
+            plan = self.parts.plan()
+            if plan is None:
+                plan = self._analyse(maker)
+                if plan.damaged:
+                    self.reader.careful = True
+                    plan = self._analyse(maker)
+                self.parts.keep(plan)
+            segments = planned(plan, self.parts, self.encoding, self.info, self.options)
+            self._grade(plan, [(segment, path) for segment, path in segments if not path.exists()])
+        span = None
+        if self.options.start is not None or self.options.end is not None:
+            span = (plan.pts[0], _tick(self.info, self.options.end))
+        files = [(path, plan.pts[segment.first : segment.first + segment.count]) for segment, path in segments]
+        join(files, self.encoding, self.info, self.output, span=span, overwrite=self.overwrite)
+        self.parts.remove()
+        return Report(len(plan.pts), len(plan.shots), plan.damaged, self.encoding.codec)
+
+    def _grade(self, plan: Plan, todo: Sequence[tuple[Segment, Path]]) -> None:
+        done = len(plan.pts) - sum(segment.count for segment, _ in todo)
+
+        def progress(count: int) -> None:
+            nonlocal done
+            done += count
+            self.progress("grading", done, len(plan.pts))
+
+        if self.workers:
+            setup = SegmentSetup(
+                self.workers.recipe, self.clip, self.output, self.options, self.parts.asked, self.strength
+            )
+            grade_elsewhere(self.workers.engine, setup, [segment for segment, _ in todo], progress)
+            return
+        self.reader.careful = plan.damaged
+        grade(self.reader, plan, self.parts, self.grader, self.encoding, self.model, self.options, todo, progress)
+
+    def _analyse(self, maker: LookMaker) -> Plan:
+        start, end = _tick(self.info, self.options.start), _tick(self.info, self.options.end)
+        size = key_size(self.encoding.height, self.encoding.width)
+        pts: list[int] = []
+        shots: list[Shot] = []
+        first = 0
+
+        def finish() -> None:
+            if len(pts) > first:
+                look = maker.finish()
+                save_look(look, self.parts.folder, len(shots))
+                shots.append(Shot(first, len(pts) - first, len(look.windows)))
+
+        with ahead(_thumbnails(self.reader, start, end), depth=8) as frames:
+            for seen in with_cuts(frames):
+                if seen.cut:
+                    finish()
+                    first = len(pts)
+                frame = seen.frame
+                maker.offer(frame.pts, lambda: self._key(frame, size))  # noqa: B023 - called at once
+                pts.append(frame.pts)
+                self.progress("reading", len(pts), self.info.frames if start is end is None else 0)
+        finish()
+        if not pts and (self.options.start or self.options.end is not None):
+            raise ParameterError(f"{self.clip}: no frame lies between --start and --end; choose times inside the clip")
+        if not pts:
+            raise VideoReadError(f"{self.clip}: no frame could be decoded; is the clip empty or cut off?")
+        return Plan(pts, shots, bool(self.reader.damaged))
+
+    def _key(self, frame: Frame, size: tuple[int, int]) -> Key:
+        image = self.grader.images([frame.planes()])[0]
+        regions = self.grader.single_regions(image, frame.index)
+        return Key(reduced(image, size).half(), reduced_regions(regions, size) if regions else None)
+
+
+def _thumbnails(
+    reader: VideoReader, start: int | None, end: int | None
+) -> Generator[tuple[Frame, Thumbnail], None, None]:
+    for frame in reader.frames(start, end):
+        yield frame, frame.thumbnail(*THUMBNAIL)
+
+
+def _tick(info: VideoInfo, seconds: float | None) -> int | None:
+    """The first tick at or after a time of the clip."""
+    return None if seconds is None else math.ceil((info.begins + seconds) / info.time_base - 1e-6)
+
+
+@contextmanager
+def _explained(clip: Path, info: VideoInfo) -> Iterator[None]:
+    """Errors of the core, which knows no files, with the clip's name; running out of memory, whoever reports it."""
+    with memory_explained(f"{clip}: not enough memory for {info.width}x{info.height} pixels; try --preview"):
+        try:
+            yield
+        except NumericalError as error:
+            raise NumericalError(f"{clip}: {error}") from error
+        except MaskError as error:
+            raise MaskError(str(error) if ": " in str(error) else f"{clip}: {error}") from error
+        except OSError as error:
+            raise VideoReadError(f"{clip}: cannot be read ({describe(error)})") from error

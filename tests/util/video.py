@@ -1,0 +1,175 @@
+"""Clips that the tests make with PyAV, and looking at what came out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from photostyle.video.info import rows
+
+GLOBAL_HEADER = 0x00400000
+
+
+def scene(number: int, time: int, height: int, width: int) -> npt.NDArray[np.float64]:
+    """Luma (H, W) in [0, 1] of frame `time` of one of several scenes: blobs of its own, moving slowly."""
+    rng = np.random.default_rng(number)
+    y, x = np.mgrid[:height, :width] / max(height, width)
+    picture = np.full((height, width), 0.5)
+    for _ in range(12):
+        cx, cy, size, sign = rng.random(), rng.random() * height / width, 0.05 + rng.random() * 0.1, rng.choice([-1, 1])
+        picture += sign * 0.35 * np.exp(-(((x - cx - 0.002 * time) ** 2 + (y - cy) ** 2) / size**2))
+    return picture.clip(0, 1)
+
+
+def planes_of(fmt: str, luma: npt.NDArray[np.float64], cb: float = 0.45, cr: float = 0.55) -> av.VideoFrame:
+    """A frame of a planar YUV format in limited code values, of luma (H, W) and one chroma."""
+    height, width = luma.shape
+    frame = av.VideoFrame(width, height, fmt)
+    bits = frame.format.components[0].bits
+    unit = 2 ** (bits - 8)
+    rows(frame.planes[0], bits)[:] = np.round((16 + 219 * luma) * unit)
+    for plane, value in zip(frame.planes[1:], (cb, cr), strict=True):
+        tilt = np.linspace(-0.05, 0.05, plane.width)[None]
+        rows(plane, bits)[:] = np.round((16 + 224 * (value + tilt)) * unit)
+    return frame
+
+
+def make_clip(
+    path: Path,
+    shots: Sequence[int] = (24,),
+    *,
+    size: tuple[int, int] = (48, 64),
+    codec: str = "libx264",
+    fmt: str = "yuv420p",
+    pts: Sequence[int] | None = None,
+    time_base: Fraction = Fraction(1, 12800),
+    colour: tuple[int, int, int, int] | None = None,
+    rotation: int = 0,
+    aspect: Fraction | None = None,
+    audio: str | None = None,
+    subtitles: bool = False,
+    chapters: bool = False,
+    options: dict[str, str] | None = None,
+    gain: Sequence[float] | None = None,
+) -> Path:
+    """A clip of several shots.
+
+    Args:
+        path: its extension decides the container.
+        shots: frames of each.
+        size: (H, W).
+        codec, fmt, options: of the encoder.
+        pts: tick of each frame; 25 a second if None.
+        time_base: seconds a tick.
+        colour: range, primaries, transfer, matrix by their numbers.
+        rotation: degrees counterclockwise.
+        aspect: of a pixel.
+        audio: codec of a sine.
+        subtitles: two lines of text.
+        chapters: two of them.
+        gain: exposure of each frame.
+    """
+    mov = path.suffix in (".mp4", ".mov")
+    ticks = str(time_base.denominator)
+    container = av.open(
+        str(path), "w", options={"video_track_timescale": ticks, "movie_timescale": ticks} if mov else {}
+    )
+    stream = container.add_stream(
+        codec, rate=25, width=size[1], height=size[0], time_base=time_base,
+        options=options if options is not None else ({"crf": "8", "preset": "veryfast"} if "264" in codec else {}),
+    )  # fmt: skip
+    stream.pix_fmt = fmt
+    stream.codec_context.time_base = time_base
+    if container.format.name not in ("avi",):
+        stream.codec_context.flags |= GLOBAL_HEADER
+    if colour:
+        context = stream.codec_context
+        context.color_range, context.color_primaries, context.color_trc, context.colorspace = colour
+    if aspect:
+        stream.codec_context.sample_aspect_ratio = aspect
+    if rotation:
+        stream.set_display_rotation(rotation)
+    sound = container.add_stream(audio, rate=48000) if audio else None
+    if chapters:
+        container.set_chapters(
+            [
+                {"id": i + 1, "start": 400 * i, "end": 400 * i + 400, "time_base": Fraction(1, 1000),
+                 "metadata": {"title": f"part {i}"}}
+                for i in range(2)
+            ]
+        )  # fmt: skip
+    text = None
+    if subtitles:
+        text = container.add_mux_stream("mov_text" if mov else "subrip")
+        text.time_base = Fraction(1, 1000)
+        text.metadata["language"] = "kor"
+    container.start_encoding()
+    index = 0
+    for number, count in enumerate(shots):
+        for time in range(count):
+            luma = scene(number, time, *size) * (gain[index] if gain else 1.0)
+            frame = planes_of(fmt, luma, 0.4 + 0.07 * number, 0.6 - 0.07 * number)
+            if colour:
+                frame.color_range, frame.color_primaries, frame.color_trc, frame.colorspace = colour
+            frame.pts = pts[index] if pts is not None else index * time_base.denominator // 25
+            frame.time_base = time_base
+            container.mux(stream.encode(frame))
+            index += 1
+    container.mux(stream.encode())
+    if sound:
+        for i in range(index * 1920 // 1024 + 1):
+            wave = (np.sin((np.arange(1024) + 1024 * i) * 0.05) * 8000).astype(np.int16)
+            block = av.AudioFrame.from_ndarray(wave.repeat(2)[None], "s16", "stereo")
+            block.sample_rate, block.pts, block.time_base = 48000, i * 1024, Fraction(1, 48000)
+            container.mux(sound.encode(block))
+        container.mux(sound.encode())
+    if text:
+        for i, words in enumerate((b"one", b"two")):
+            packet = av.Packet(len(words).to_bytes(2, "big") + words if mov else words)
+            packet.stream, packet.time_base = text, Fraction(1, 1000)
+            packet.pts = packet.dts = 300 * i
+            packet.duration = 200
+            container.mux(packet)
+    container.close()
+    return path
+
+
+def decoded(path: Path) -> list[tuple[Fraction, list[npt.NDArray[np.int64]]]]:
+    """(second, planes) of every frame of a clip."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        return [
+            (
+                frame.pts * stream.time_base,
+                [rows(p, frame.format.components[0].bits).astype(np.int64) for p in frame.planes],
+            )
+            for frame in container.decode(stream)
+        ]
+
+
+def packets(path: Path, kind: str) -> list[tuple[Fraction, bytes]]:
+    """(second, bytes) of every packet of the first stream of a kind."""
+    with av.open(str(path)) as container:
+        stream = next(s for s in container.streams if s.type == kind)
+        return [(p.pts * p.time_base, bytes(p)) for p in container.demux(stream) if p.pts is not None and p.size]
+
+
+def same_pictures(first: Path, second: Path) -> bool:
+    """Whether two clips decode to the same frames at the same times."""
+    a, b = decoded(first), decoded(second)
+    return len(a) == len(b) and all(
+        x[0] == y[0] and all(np.array_equal(p, q) for p, q in zip(x[1], y[1], strict=True))
+        for x, y in zip(a, b, strict=True)
+    )
+
+
+def plan_of(output: Path) -> dict[str, object]:
+    """The plan in the folder of a run."""
+    found: dict[str, object] = json.loads((output.with_name(output.name + ".parts") / "plan.json").read_text())
+    return found

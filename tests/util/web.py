@@ -1,0 +1,83 @@
+"""The page in a process of its own, and a browser to look at it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PATIENCE = 120_000  # milliseconds; machines that run tests are busy
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running page."""
+
+    address: str
+    files: Path
+    process: subprocess.Popen[str]
+
+    def end(self) -> int:
+        """Ask it to end, and wait."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(180)
+
+
+@contextmanager
+def served(folder: Path, *arguments: object) -> Iterator[Served]:
+    """``photostyle web`` on a free port; `folder` is where it keeps its files."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "photostyle", "web", "--port", "0", *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(folder), "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        encoding="utf-8",
+    )
+    try:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        found = re.search(r"http://\S+/", line)
+        assert found, line + process.stderr.read()
+        yield Served(found[0], folder, process)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def until(condition, seconds: float = PATIENCE / 1000):
+    """Wait for something to be true; returns it."""
+    end = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if found or time.monotonic() > end:
+            assert found
+            return found
+        time.sleep(0.1)
+
+
+def sample_copy(path: Path, name: str, width: int, **options: object) -> Path:
+    """A smaller copy of a sample photo, in the format of `path`."""
+    with Image.open(ROOT / "docs" / "samples" / name) as image:
+        small = image.resize((width, width * image.height // image.width))
+        small.save(path, **options)
+    return path
+
+
+def difference(one: np.ndarray, other: np.ndarray) -> float:
+    """Mean absolute difference of two pictures."""
+    return float(np.abs(one.astype(np.float64) - other.astype(np.float64)).mean())
