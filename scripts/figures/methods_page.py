@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from evaluate import Row, mean
-from figures import DOCS, run
+from readme import DOCS, run
 
 from photostyle.methods import METHODS, find
 
