@@ -15,6 +15,9 @@ Stage = Literal["encoder", "decoder", "skip"]
 STAGES: tuple[str, ...] = get_args(Stage)
 Unmatched = Literal["whole", "keep"]
 
+Finish = Literal["smooth", "windows", "off"]
+FINISHES: tuple[Finish, ...] = get_args(Finish)
+
 WHOLE = "*"
 """The region of everything that no other region claims, in options, in memory and in saved styles."""
 UNSURE = "unsure"
@@ -37,8 +40,11 @@ class FitOptions:
         shrinkage: k ≥ 0 of `photostyle.transfer.matching.shrink`: how far the statistics of small regions are drawn
             towards the whole photo's. No effect with ``unmatched="keep"``, which measures no whole photo; 0 switches it
             off.
-        finish: project the result onto locally affine maps of the photo's colours (`photostyle.edges.finish`): takes
-            off rims, blotches and noise at little cost in style. Off, the result is the network's own.
+        finish: what of the network's result is kept. ``smooth``: what is an affine map of the photo's colours that
+            varies smoothly over place and colour (`photostyle.transfer.smoothing`), so that nearby pixels of one colour
+            stay alike: no halo, no blotch, no border where the photo has none. ``windows``: what is affine in small
+            windows (`photostyle.edges.finish`), the choice for clips. ``off``: all of it, the plain network. True and
+            False mean ``smooth`` and ``off``.
     """
 
     at: tuple[Stage, ...] = ("encoder", "decoder")
@@ -48,7 +54,7 @@ class FitOptions:
     unmatched: Unmatched = "whole"
     strengths: Mapping[str, float] = field(default_factory=dict, hash=False)
     shrinkage: float = 1.0
-    finish: bool = True
+    finish: Finish | bool = "smooth"
 
     def __post_init__(self) -> None:
         if isinstance(self.at, str):
@@ -64,6 +70,10 @@ class FitOptions:
             raise ParameterError(f"regularization is {self.regularization}; it must be 0 or more, and finite")
         if not 0 <= self.shrinkage < math.inf:
             raise ParameterError(f"shrinkage is {self.shrinkage}; it must be 0 or more, and finite")
+        if self.finish not in (*FINISHES, True, False):
+            raise ParameterError(f"finish is {self.finish!r}; it must be one of {', '.join(FINISHES)}")
+        if isinstance(self.finish, bool):
+            object.__setattr__(self, "finish", "smooth" if self.finish else "off")
         check_strength(self.strength)
         for strength in self.strengths.values():
             check_strength(strength)

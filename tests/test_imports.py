@@ -9,9 +9,9 @@ ROOT = Path(__file__).parents[1] / "photostyle"
 # A room imports from lower floors and from itself. docs/architecture.md shows the same order.
 FLOORS = {
     "errors": 0,
-    "options": 1, "device": 1, "memory": 1, "colour": 1, "edges": 1, "engines": 1, "network": 1,
-    "io": 2, "regions": 2,
-    "weights": 3,
+    "options": 1, "device": 1, "memory": 1, "colour": 1, "engines": 1, "network": 1,
+    "edges": 2, "io": 2,
+    "regions": 3, "weights": 3,
     "segmentation": 4, "transfer": 4,
     "evaluate": 5, "methods": 5,
     "jobs": 6, "training": 6,

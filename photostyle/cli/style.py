@@ -218,7 +218,7 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("kind", facts["kind"] + (f", from {styles}" if styles else "")),
         ("strength", ",".join(strengths)),
         ("regions", ", ".join(facts["regions"]) or "none"),
-        ("fitting", f"{options['matching']}, finish {'on' if options['finish'] else 'off'}"),
+        ("fitting", f"{options['matching']}, finish {options['finish']}"),
         ("sites", ", ".join(facts["sites"])),
         ("model", f"{facts['model']} ({facts['unpool']}), fingerprint {facts['fingerprint'][:16]}"),
     ]

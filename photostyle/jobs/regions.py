@@ -16,6 +16,7 @@ from photostyle.options import FitOptions
 from photostyle.regions.labels import TINY, Decision, check_named, match
 from photostyle.regions.refine import refine
 from photostyle.regions.regions import WHOLE, Regions
+from photostyle.regions.settle import settle
 from photostyle.regions.sources import Sources
 
 
@@ -145,10 +146,15 @@ def prepare(references: Sequence[Reference], settings: RegionSettings) -> list[R
     ]
 
 
+def fitted(regions: Regions, image: Tensor) -> Regions:
+    """What a segmentation found in a photo (3, H, W), settled between pixels that look alike and fitted to edges."""
+    return refine(settle(regions, image), image)
+
+
 def segmented(photo: Loaded, segment: Segmentation) -> Regions:
     """The regions of one photo, refined. Raises what the segmentation raises."""
     with explained(photo.photo):
-        return refine(segment([photo.image])[0], photo.image)
+        return fitted(segment([photo.image])[0], photo.image)
 
 
 def masked(photo: Loaded, mask: Path, labels: LabelMap, *, refined: bool) -> Regions:
@@ -176,7 +182,7 @@ def _regions(
         photos = [content, *(reference.loaded for reference in references)]
         with explained(content.photo):
             found = segment([photo.image for photo in photos])
-            refined_all = [refine(regions, photo.image) for regions, photo in zip(found, photos, strict=True)]
+            refined_all = [fitted(regions, photo.image) for regions, photo in zip(found, photos, strict=True)]
         return refined_all[0], refined_all[1:]
     styles = [reference.regions for reference in prepare(references, settings)]
     if mask_s:

@@ -21,7 +21,7 @@ from photostyle.transfer.fit_job import Images, Job, RegionMaps
 from photostyle.transfer.mapping import SiteMap, map_features
 from photostyle.transfer.measuring import Measured
 from photostyle.transfer.targets import Target
-from photostyle.transfer.transfer import Transfer, as_batch, finished, pad, site_groups, walk
+from photostyle.transfer.transfer import Transfer, as_batch, finished, pad, site_groups, smoothed, walk
 
 
 @torch.no_grad()
@@ -162,6 +162,12 @@ def _fit(
                 states.append(walker.send(mapped))
             except StopIteration as end:
                 outputs.append(undo(finished(padded, end.value, job.options)))
+    if outputs:
+        how = job.options
+        outputs = [
+            smoothed(as_batch(image), styled, regions, how, how.strength, how.strengths)
+            for (image, regions), styled in zip(job.contents, outputs, strict=True)
+        ]
     return Transfer(model, job.options, maps), outputs
 
 

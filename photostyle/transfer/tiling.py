@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import torch
@@ -25,7 +26,7 @@ from photostyle.transfer.mapping import SiteMap, map_features
 from photostyle.transfer.measuring import Measured
 from photostyle.transfer.targets import SiteMoments, Target
 from photostyle.transfer.tile_plan import NETWORK_HALO, SMALLEST, Slices, tiles
-from photostyle.transfer.transfer import Transfer, as_batch, as_regions, pad, site_groups, walk
+from photostyle.transfer.transfer import Transfer, as_batch, as_regions, pad, site_groups, smoothed, walk
 
 logger = logging.getLogger(__name__)
 
@@ -66,17 +67,22 @@ def apply(
     batch = shaped(image)
     resolved = as_regions(regions, batch)
     device = next(transfer.model.parameters()).device
+    # A smooth finish sees the whole image or nothing: tiles are the plain network's, and their sum is finished.
+    how = transfer.options
+    plain = replace(transfer, options=replace(how, finish="off")) if how.finish == "smooth" else transfer
 
     def render(side: int) -> Tensor:
         result = torch.empty(batch.shape, dtype=torch.float32, device=batch.device)
         plan = tiles(_size(batch), side)
         for number, part in enumerate(plan, 1):
             crop = batch[..., part.crop[0], part.crop[1]].to(device).contiguous()
-            mapped = transfer.apply(crop, _cut(resolved, part.crop), strength, strengths)
+            mapped = plain.apply(crop, _cut(resolved, part.crop), strength, strengths)
             result[..., part.core[0], part.core[1]] = mapped[..., part.inside[0], part.inside[1]].to(batch.device)
             if update:
                 update(number, len(plan))
-        return result.reshape(image.shape)
+        amount = how.strength if strength is None else strength
+        own = how.strengths if strengths is None else strengths
+        return smoothed(batch, result, resolved, how, amount, own).reshape(image.shape)
 
     return _with_smaller_tiles(render, tile)
 

@@ -20,6 +20,7 @@ from photostyle.network.wct2 import LEVELS, MIN_SIDE, MULTIPLE, WCT2, Skip
 from photostyle.options import FitOptions, check_strength
 from photostyle.regions.regions import WHOLE, Regions
 from photostyle.transfer.mapping import SiteMaps, map_features
+from photostyle.transfer.smoothing import smooth
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ class Transfer:
             return map_features(features, self.maps.get(name, {}), padded[1], amount, own)
 
         result = run(self.model, padded[0], self.options.at, site)
-        return undo(finished(padded[0], result, self.options)).reshape(image.shape)
+        styled = finished(padded[0], result, self.options)
+        return smoothed(batch, undo(styled), resolved, self.options, amount, own).reshape(image.shape)
 
 
 def walk(model: WCT2, image: Tensor, at: Sequence[str]) -> Generator[tuple[str, Tensor], Tensor, Tensor]:
@@ -132,8 +134,20 @@ def run(model: WCT2, image: Tensor, at: Sequence[str], site: Callable[[str, Tens
 
 
 def finished(image: Tensor, result: Tensor, options: FitOptions) -> Tensor:
-    """The network's result, both (B, 3, H, W) with sides multiples of 8, with the finish if the options ask for it."""
-    return project(image, result) if options.finish else result
+    """The network's result, both (B, 3, H, W) with sides multiples of 8, finished in windows if the options say so."""
+    return project(image, result) if options.finish == "windows" else result
+
+
+def smoothed(
+    image: Tensor,
+    styled: Tensor,
+    regions: Regions | None,
+    options: FitOptions,
+    strength: float,
+    strengths: Mapping[str, float],
+) -> Tensor:
+    """What `finished` gave, both (B, 3, H, W) of the image's own size, made smooth if the options say so."""
+    return smooth(image, styled, regions, strength, strengths) if options.finish == "smooth" else styled
 
 
 def as_batch(image: Tensor) -> Tensor:

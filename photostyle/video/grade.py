@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from photostyle.io import UNSURE
 from photostyle.network.wct2 import WCT2
 from photostyle.options import FitOptions
 from photostyle.regions.regions import Regions
+from photostyle.transfer.transfer import Transfer
 from photostyle.video.codecs import Encoding, encoding_for
 from photostyle.video.info import FULL, Planes, VideoInfo
 from photostyle.video.looks import Look, StyleSide, reduced
@@ -96,7 +98,7 @@ class Grader:
         """Images (B, 3, H, W), the first of tick `pts`, through a look, as planes of the encoding."""
         transfer = look.at(pts)
         if transfer is not None:
-            result = transfer.apply(images, regions, self._strength)
+            result = _in_windows(transfer).apply(images, regions, self._strength)
         else:
             result = self._fitted(images, regions)
         planes = [plane.cpu().numpy() for plane in yuv.from_rgb(result, self._out)]
@@ -107,7 +109,7 @@ class Grader:
             raise ValueError("frames are to be fitted one by one, but there is no style to fit")
         found = [regions] if regions is not None else None
         transfer = self._style.fit(self._model, [images[0]], found, self._how)
-        return transfer.apply(images, regions, self._strength)
+        return _in_windows(transfer).apply(images, regions, self._strength)
 
 
 def input_layout(info: VideoInfo) -> yuv.Layout:
@@ -134,3 +136,9 @@ def chosen_encoding(info: VideoInfo, output: Path, options: VideoOptions) -> Enc
         height, width = (max(16, 2 * round(side * scale / 2)) for side in (info.height, info.width))
         size = (height, width)
     return encoding_for(info, output.suffix, options.codec, options.crf, size=size, preview=options.preview)
+
+
+def _in_windows(transfer: Transfer) -> Transfer:
+    """A smooth finish is fitted to one picture, and would be to every frame; windows are steadier and cost less."""
+    options = transfer.options
+    return replace(transfer, options=replace(options, finish="windows")) if options.finish == "smooth" else transfer

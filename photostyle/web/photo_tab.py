@@ -66,7 +66,7 @@ def build(desk: Desk) -> list[gr.components.Component]:
                 )  # fmt: skip
                 matching = gr.Dropdown(list(MATCHINGS), value=DEFAULTS.matching, label="How statistics are matched")
                 finish = gr.Checkbox(
-                    DEFAULTS.finish, label="Take off what the photo's own colours do not explain: rims, noise"
+                    DEFAULTS.finish != "off", label="Take off what the photo's own colours do not explain: rims, noise"
                 )
             with gr.Accordion("Style file", open=False, elem_id="ps-preset"):
                 preset = gr.File(label="Use a .style file", height=130, file_types=[".style"], elem_classes="ps-drop")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +49,13 @@ def read_pair(root: Path, number: int, side: int) -> Pair:
         _labels(root / f"segmentation/{name}{number}.png", image) for name, image in (("in", content), ("tar", style))
     ]
     return Pair(number, content, style, labels[0], labels[1])
+
+
+def read_timelapse(root: Path, side: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Day frames NAME-day.jpg at a long side, and the same view NAME-truth.jpg in another light, of their size."""
+    for path in sorted(root.glob("*-day.jpg")):
+        day = _photo(path, side)
+        yield day, read_result(path.with_name(path.name.replace("-day", "-truth")), (day.shape[-2], day.shape[-1]))
 
 
 def find(root: Path, stem: str) -> Path:

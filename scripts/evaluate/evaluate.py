@@ -1,10 +1,11 @@
-"""Measure methods on content/style pairs: python scripts/evaluate/evaluate.py PAIRS [--methods wct2,gatys,…] [--masks]
-…
+"""Measure methods on content/style pairs: python scripts/evaluate/evaluate.py PAIRS [--methods wct2,…] [--masks] …
 
 PAIRS holds input/inN.*, style/tarN.* and segmentation/{in,tar}N.png. Prints the mean over all pairs of the measures of
 photostyle.evaluate, of seconds (first step to last, networks loaded) and of GiB at the peak. With --masks or --segment
 regions are matched as on the command line, for methods with regions; figures by region are always measured in the
 pairs' own masks. Published results of Deep Photo Style Transfer are measured too where they are: PAIRS/dpst/bestN.jpg.
+With --timelapse DIR, the day frames DIR/NAME-day.jpg are given their scene's mirrored evening DIR/NAME-truth.jpg as
+reference, and `truth` is how far the result is from that evening (1: as far as the day frame).
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from _pairs import Pair, numbers, read_pair, read_result
+from _pairs import Pair, numbers, read_pair, read_result, read_timelapse
 from torch import Tensor
 
-from photostyle.evaluate import photos
+from photostyle.evaluate import consistency, photos
 from photostyle.evaluate.cost import cost
 from photostyle.evaluate.style import seen_by
 from photostyle.io import write_photo
@@ -31,7 +33,7 @@ from photostyle.io.sheets import Cell, write_sheet
 from photostyle.jobs.compare import busiest, options_of
 from photostyle.jobs.loading import pixels_of
 from photostyle.jobs.methods import find_networks
-from photostyle.jobs.regions import Segmentation
+from photostyle.jobs.regions import Segmentation, fitted
 from photostyle.jobs.segment import find_segmentation
 from photostyle.methods import METHODS, MethodInfo, find
 from photostyle.methods.masks import restrict
@@ -45,10 +47,10 @@ from photostyle.transfer.fitting import stylize
 from photostyle.weights import load_features, load_model
 
 CPU = torch.device("cpu")
-COLUMNS = ("edges", "residual", "flat", "style", "gram", "colour", "seconds", "GiB")
+COLUMNS = ("edges", "residual", "flat", "torn", "style", "gram", "colour", "seconds", "GiB")
 # What other measuring code and older files call the same measures.
-OTHER = {"content_edges": "edges", "affine_residual": "residual", "flat_variation": "flat", "style_features": "style",
-         "style_colour": "colour"}  # fmt: skip
+OTHER = {"content_edges": "edges", "affine_residual": "residual", "flat_variation": "flat",
+         "colour_consistency": "torn", "style_features": "style", "style_colour": "colour"}  # fmt: skip
 
 Row = dict[str, float]
 Measure = Callable[[Pair, Tensor], Row]
@@ -113,7 +115,9 @@ def regions_of(
         found = segment(images)
     else:
         return None, None
-    if segment or arguments.mask_refine == "on":
+    if segment and not arguments.masks:
+        found = [fitted(regions, image) for regions, image in zip(found, images, strict=True)]
+    elif arguments.mask_refine == "on":
         found = [refine(regions, image) for regions, image in zip(found, images, strict=True)]
     return (found[0], found[1]), match(found[0], found[1:])
 
@@ -128,6 +132,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("pairs", type=Path)
     parser.add_argument("--methods", default="wct2", help="names with commas between them, or all")
     parser.add_argument("--steps", type=int, help="of methods that go on in steps; without it, their own defaults")
+    parser.add_argument("--timelapse", type=Path, help="day frames and their evenings, to measure truth with")
     parser.add_argument("--size", type=int, default=512, help="long side")
     parser.add_argument("--only", type=int, nargs="*", help="numbers of the pairs")
     parser.add_argument("--masks", action="store_true", help="use the pairs' masks")
@@ -198,9 +203,26 @@ def main() -> int:
     print(f"{len(chosen)} pairs".ljust(14), *(f"{name:>9}" for name in COLUMNS))
     for name, group in rows.items():
         print(name.ljust(14), *(f"{mean(group, measure_):9.3f}" for measure_ in COLUMNS))
+    if arguments.timelapse:
+        timelapse(arguments, runs, segment)
     if arguments.sheet:
         write_sheet(arguments.sheet, str(arguments.pairs), [], cells, 2 + len(told), overwrite=True)
     return 0
+
+
+def timelapse(arguments: argparse.Namespace, runs: dict[str, Run], segment: Segmentation | None) -> None:
+    """Print how true and how whole day frames are in the light of their own evenings."""
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
+    for day, real in read_timelapse(arguments.timelapse, arguments.size):
+        unlabelled = np.zeros(day.shape[-2:], np.uint8)
+        pair = Pair(0, day, real.flip(-1), unlabelled, unlabelled)
+        regions, matched = regions_of(pair, argparse.Namespace(**{**vars(arguments), "masks": False}), segment)
+        for name, run in runs.items():
+            output = run(pair, regions, matched)
+            found[name].append((consistency.truth(day, output, real), consistency.torn(day, output)))
+    for name, rows in found.items():
+        means = [sum(row[i] for row in rows) / max(len(rows), 1) for i in (0, 1)]
+        print(f"{name.ljust(14)} {len(rows)} evenings: truth {means[0]:.3f}, torn {means[1]:.3f}")
 
 
 def reconstruct(arguments: argparse.Namespace, chosen: list[int]) -> None:

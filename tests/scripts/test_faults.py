@@ -25,7 +25,7 @@ def test_broken_off_three_times_each(fault, names):
 
 
 def broken_three_times(fault, names):
-    script = str(ROOT / "scripts" / "faults.py")
+    script = str(ROOT / "scripts" / "check" / "faults.py")
     command = [sys.executable, script, "--times", "3", "--faults", fault, "--only", names]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=500, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

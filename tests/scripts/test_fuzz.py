@@ -41,7 +41,7 @@ values = st.recursive(
 
 @needs_linux
 def test_500_damaged_files(tmp_path):
-    command = [sys.executable, str(ROOT / "scripts" / "fuzz.py"), "--cases", "500", "--seed", "1"]
+    command = [sys.executable, str(ROOT / "scripts" / "check" / "fuzz.py"), "--cases", "500", "--seed", "1"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "500 cases in" in done.stdout
