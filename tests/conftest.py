@@ -1,8 +1,13 @@
 """Fixtures of the command-line tests."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.util.cli import CommandLine, photo_arguments, photo_scene
+
+# How long an example takes, to make or to try, says how busy the machine is.
+settings.register_profile("photostyle", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("photostyle")
 
 
 @pytest.fixture

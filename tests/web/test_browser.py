@@ -8,14 +8,15 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.util.web import CHROMIUM, PATIENCE, difference, sample_copy, served, until
+from tests.util.waiting import PATIENCE, wait_for
+from tests.util.web import CHROMIUM, difference, sample_copy, served
 
 pytest.importorskip("gradio")
 sync_api = pytest.importorskip("playwright.sync_api")
 Axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium")
 
-SHOWN = "#ps-viewer[data-shown]"
+TIMEOUT = 1000 * PATIENCE  # Playwright counts milliseconds
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def server(tmp_path_factory):
 def browser():
     with sync_api.sync_playwright() as playwright:
         # Chromium's sandbox does not work for root, as whom containers run tests.
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=TIMEOUT)
         yield running
         running.close()
 
@@ -42,7 +43,7 @@ class Visit:
         self.server = server
         self.context = browser.new_context(accept_downloads=True, **options)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(PATIENCE)
+        self.page.set_default_timeout(TIMEOUT)
         self.asked, self.complaints = [], []
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -53,15 +54,16 @@ class Visit:
     def shown(self, other_than=None):
         """The address of the picture that is shown, once it is another one."""
         viewer = self.page.locator("#ps-viewer")
-        return until(
+        return wait_for(
             lambda: (
                 (viewer.get_attribute("data-shown") or "") not in ("", other_than)
                 and viewer.get_attribute("data-shown")
-            )
+            ),
+            pause=0.1,
         )
 
     def picture(self, address):
-        answer = self.context.request.get(self.server.address + address)
+        answer = self.context.request.get(self.server.address + address, timeout=TIMEOUT)
         assert answer.ok, answer.status
         with Image.open(io.BytesIO(answer.body())) as image:
             return np.asarray(image.convert("RGB"))
