@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from photostyle.io import read_mask
 from tests.util.waiting import PATIENCE, wait_for
 from tests.util.web import CHROMIUM, difference, sample_copy, served
 
@@ -16,6 +17,9 @@ sync_api = pytest.importorskip("playwright.sync_api")
 Axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium")
 
+# Fulfilled when nothing fades or slides any more, but for what does so without end.
+SETTLED = """() => Promise.allSettled(
+    document.getAnimations().filter(a => a.effect.getComputedTiming().endTime < Infinity).map(a => a.finished))"""
 TIMEOUT = 1000 * PATIENCE  # Playwright counts milliseconds
 
 
@@ -71,6 +75,28 @@ class Visit:
     def open(self, label):
         self.page.get_by_role("button", name=label).click()
 
+    def paint(self):
+        """A stroke over the regions, as soon as the editor shows them and takes it."""
+        canvas = self.page.locator("#ps-editor canvas").first
+
+        def seen():
+            self.page.mouse.move(0, 0)  # the brush goes where the mouse is
+            with Image.open(io.BytesIO(canvas.screenshot())) as image:
+                return np.asarray(image.convert("RGB"))
+
+        def painted():
+            before, box = seen(), canvas.bounding_box()
+            x, y = box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.6
+            self.page.mouse.move(x, y)
+            self.page.mouse.down()
+            self.page.mouse.move(x + box["width"] * 0.2, y, steps=20)
+            self.page.mouse.up()
+            return difference(before, seen()) > 0.1
+
+        canvas.click(trial=True)  # it stands still, and nothing lies over it
+        wait_for(lambda: seen().std() > 5, pause=0.1)
+        wait_for(painted, pause=0.1)
+
     def close(self):
         outside = [url for url in self.asked if not url.startswith((self.server.address, "data:", "blob:"))]
         self.context.close()
@@ -113,17 +139,8 @@ def test_from_upload_to_a_file_that_the_command_would_have_written(visit, cli, t
     assert difference(here.picture(seen), here.picture(before)) > 5
 
     here.open("Correct regions")
-    canvas = page.locator("#ps-editor canvas").first
-    canvas.scroll_into_view_if_needed()
     page.get_by_label("water", exact=True).check()
-    page.wait_for_timeout(1500)  # the editor lays itself out
-    box = canvas.bounding_box()
-    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.6)
-    page.mouse.down()
-    for step in range(20):
-        page.mouse.move(box["x"] + box["width"] * (0.4 + 0.01 * step), box["y"] + box["height"] * 0.6)
-    page.mouse.up()
-    page.wait_for_timeout(500)
+    here.paint()
     corrected = here.shown()
     page.click("#ps-use-mask")
     with page.expect_download() as mask_download:
@@ -132,6 +149,7 @@ def test_from_upload_to_a_file_that_the_command_would_have_written(visit, cli, t
     mask_download.value.save_as(mask)
     with Image.open(mask) as image:
         assert image.size == (240, 160)
+    assert "water" in read_mask(mask, size=(160, 240)).names.values()
     here.shown(corrected)
 
     page.click("#ps-render")
@@ -176,7 +194,7 @@ def test_everything_has_a_name_and_can_be_seen(visit):
     assert problems(page) == []
     for tab in ("Many photos", "Video", "Compare methods"):
         page.get_by_role("tab", name=tab).click()
-        page.wait_for_timeout(300)
+        page.evaluate(SETTLED)
         assert problems(page) == [], tab
 
 
