@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -123,6 +123,7 @@ def test_any_options_in_a_style(style, changes):
     kind=st.sampled_from([torch.float32, torch.float16, torch.int64, torch.bool, torch.complex64, torch.float8_e5m2]),
     key=st.none() | st.text(max_size=5),
 )
+@example(name=8, shape=[2, 0], kind=torch.float32, key=None)  # a range of two ends without a number
 def test_any_tensor_in_a_style(style, name, shape, kind, key):
     path = style.with_name("changed.style")
     tensors = load(style.read_bytes())
