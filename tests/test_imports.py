@@ -1,6 +1,7 @@
 """The directions in which rooms may import each other, read from the source, and what each may know."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,19 @@ def test_imports_point_downwards(path):
 
 def test_the_top_is_almost_empty():
     assert {path.stem for path in ROOT.glob("*.py")} == TOP
+
+
+def test_the_plan_on_paper_is_this_one():
+    text = (ROOT.parent / "docs" / "architecture.md").read_text()
+    table = re.findall(r"^\| (\d+) \| ((?:`\w+/?`(?:, )?)+) \| \S", text, re.MULTILINE)
+    assert {name: int(floor) for floor, names in table for name in re.findall(r"\w+", names)} == FLOORS
+    picture = re.search(r"```\n(  9   cli .*?)```", text, re.DOTALL)[1]
+    drawn, floor = {}, 0
+    for line in picture.splitlines():
+        floor = int(line[:4]) if line[:4].strip() else floor
+        for name in re.findall(r"\w+", line[4:40]):
+            drawn[name] = floor
+    assert drawn == {name: floor for name, floor in FLOORS.items() if name != "__main__"}
 
 
 def test_every_room_says_what_belongs_there():

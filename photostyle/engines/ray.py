@@ -85,8 +85,10 @@ class RayEngine:
 
     def _connect(self) -> Any:
         try:
-            # Ray tries an address that nobody listens at for a quarter of an hour unless this is set.
-            os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")
+            if self.address is not None:
+                # Ray tries an address that nobody listens at for a quarter of an hour unless this is set. A cluster of
+                # our own may take its time to start.
+                os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")
             import ray
         except ImportError as error:
             raise EngineError(

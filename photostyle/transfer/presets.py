@@ -178,7 +178,10 @@ def _transfer(model: WCT2, options: FitOptions, tensors: Mapping[str, Tensor], _
         site, region = key.split("/", 1)
         matrix, bias = (tensors[f"{key}/{part}"].double() for part in ("matrix", "bias"))
         _check_square(key, matrix, bias, _channels(site, model))
-        low, high = tensors[f"{key}/range"].tolist()
+        ends = tensors[f"{key}/range"]
+        if ends.shape != (2,):
+            raise ValueError(f"{key} has a range of shape {tuple(ends.shape)}")
+        low, high = ends.tolist()
         maps.setdefault(site, {})[region] = SiteMap(AffineMap(matrix, bias), low, high)
     return Transfer(model, options, maps)
 

@@ -3,10 +3,11 @@ plain]
 
 Every row runs in a process of its own: one pair of square photos, `repeat` times after a warm-up, medians. `vgg19` is
 VGG-19's shape with random weights, which costs what the published weights cost; `plain` is that network the plain way
-(scripts/bench/plain.py), which stands for the published program; `pca` is PCA-KD the plain way
-(scripts/bench/plain_pca.py, wants `--pca FILE`). Shares are of the ceilings that a large matrix product and a large
+(scripts/bench/_plain.py), which stands for the published program; `pca` is PCA-KD the plain way
+(scripts/bench/_plain_pca.py, wants `--pca FILE`). Shares are of the ceilings that a large matrix product and a large
 copy reached in the same run.
-More: scripts/bench/bench.py large, scripts/bench/bench.py video, scripts/bench/bench.py methods.
+More: bench.py large (photos of many megapixels), bench.py video (clips), bench.py methods (time and memory of
+every method), each with a --help of its own.
 """
 
 from __future__ import annotations
@@ -49,13 +50,13 @@ def one(arguments: argparse.Namespace) -> dict[str, Any]:
     content, style = images
     row: dict[str, Any] = {"model": name, "size": size}
     if name == "pca":
-        from plain_pca import stylize as pca
+        from _plain_pca import stylize as pca
         from safetensors.torch import load_file
 
         weights = load_file(arguments.pca, device)
         row["photo"] = statistics.median(timed(lambda: pca(weights, content, style), device, repeat + 1)[1:])
     elif name == "plain":
-        from plain import stylize as plain
+        from _plain import stylize as plain
 
         network = WCT2(ModelConfig()).eval().requires_grad_(False).to(device)
         # The first run is the only one: a warm-up would take as long again and gain little.

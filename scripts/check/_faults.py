@@ -32,7 +32,7 @@ from photostyle.weights import RegistryEntry, registry
 PARTIAL = re.compile(r"\.[0-9a-f]{32}\.\w+|.*\.partial")
 _CONTENT = bytes(range(256)) * 8192  # 2 MiB
 _serve = engines._serve
-_PHOTOS, _PATIENCE = 4, 120.0
+_PHOTOS, _PATIENCE = 4, 600.0
 
 
 class FaultError(Exception):

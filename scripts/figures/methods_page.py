@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import statistics
 import sys
 from pathlib import Path
 
-from evaluate import Row, mean
 from readme import DOCS, run
 
 from photostyle.methods import METHODS, find
@@ -22,6 +23,9 @@ FOLDER = DOCS / "methods"
 SIZE = 320
 MEASURES = ("edges", "residual", "flat", "style", "gram", "colour")
 TITLES = ("edges", "residual", "flat", "style", "Gram", "colour")
+
+Row = dict[str, float]
+"""The measures of a pair, as ``scripts/evaluate/evaluate.py --json`` writes them."""
 
 
 def pictures(names: list[str]) -> None:
@@ -45,6 +49,12 @@ def figures(paths: list[Path]) -> dict[str, list[Row]]:
     order = [info.name for info in METHODS]
     names = sorted(told, key=lambda name: (name not in order, order.index(name) if name in order else 0))
     return {name: list(told[name].values()) for name in names}
+
+
+def mean(rows: list[Row], measure: str) -> float:
+    """Over the pairs that have this measure."""
+    values = [row[measure] for row in rows if not math.isnan(row.get(measure, math.nan))]
+    return statistics.fmean(values) if values else math.nan
 
 
 def table(paths: list[Path]) -> None:

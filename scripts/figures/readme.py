@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -100,6 +101,7 @@ def mask_sheet(folder: Path, photo: Path, style: Path, style_mask: Path) -> Tens
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     day, dusk = (DOCS / "samples" / name for name in ("day.jpg", "dusk.jpg"))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

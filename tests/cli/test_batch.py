@@ -5,8 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -15,7 +15,8 @@ from photostyle.jobs.photo import apply_file
 from photostyle.transfer.presets import load_transfer
 from photostyle.weights import read_model
 from tests.util.cli import CommandLine, contents, plain, read, save_colourful_model, save_picture, size
-from tests.util.engines import Here, wait_for
+from tests.util.engines import Here
+from tests.util.waiting import PATIENCE, alive, times, wait_for
 
 SIDES = {"a.png": (40, 56), "b.jpg": (33, 48), "sub/c.png": (24, 30), "sub/deep/d é\nf.png": (20, 41)}
 
@@ -45,9 +46,16 @@ def batch(cli, shoot, monkeypatch):
 
 
 def results(shoot, out="out"):
-    """Modification time of every file of the results folder but its memory."""
-    found = {str(p.relative_to(shoot / out)): p.stat().st_mtime_ns for p in (shoot / out).rglob("*") if p.is_file()}
+    """Modification time of every file of the results folder but its memory; a run may be at work there."""
+    found = {
+        str(p.relative_to(shoot / out)): time for p, time in times((shoot / out).rglob("*")).items() if p.is_file()
+    }
     return {name: time for name, time in found.items() if not name.startswith(".photostyle")}
+
+
+def written(shoot):
+    """Names of those of the results that have their own names already."""
+    return [name for name in results(shoot) if not os.path.basename(name).startswith(".")]
 
 
 def test_subfolders_and_sizes(batch, shoot):
@@ -257,7 +265,7 @@ def start(shoot, *extra):
 
 def whole(shoot):
     """Names of results, each of which can be read to its end and has its photo's size."""
-    names = [name for name in results(shoot) if not os.path.basename(name).startswith(".")]
+    names = written(shoot)
     for name in names:
         with Image.open(shoot / "out" / name) as image:
             image.load()
@@ -267,13 +275,14 @@ def whole(shoot):
 
 def test_a_killed_run_goes_on(cli: CommandLine, shoot):
     process = start(shoot, "--jobs", "2")
-    wait_for(lambda: (shoot / "out").exists() and len(results(shoot)) >= 3)
+    wait_for(lambda: len(written(shoot)) >= 3)
+    workers = [worker.pid for worker in psutil.Process(process.pid).children(recursive=True)]
     os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    time.sleep(0.2)
+    process.communicate(timeout=PATIENCE)
+    wait_for(lambda: not any(map(alive, workers)))
     done = whole(shoot)
     first = {name: time for name, time in results(shoot).items() if name in done}
-    assert 2 <= len(done) < 16
+    assert 3 <= len(done) < 16
     result = cli(*arguments(shoot, "--jobs", "2"))
     assert result.code == 0, result.err
     assert result.lines[-1].startswith(f"{16 - len(done)} done, {len(done)} skipped")
@@ -285,10 +294,10 @@ def test_a_killed_run_goes_on(cli: CommandLine, shoot):
 @pytest.mark.parametrize("everyone", [True, False])
 def test_interrupted(shoot, everyone):
     process = start(shoot)
-    wait_for(lambda: (shoot / "out").exists() and len(results(shoot)) >= 2)
+    wait_for(lambda: len(written(shoot)) >= 2)
     # A terminal's Ctrl-C reaches the workers as well.
     (os.killpg if everyone else os.kill)(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     lines = plain(err).splitlines()
     assert lines[-1] == "photostyle: interrupted"

@@ -1,9 +1,6 @@
 """``photostyle compare``, from the command line to the sheet."""
 
 import json
-import os
-import signal
-import threading
 
 import pytest
 
@@ -12,7 +9,7 @@ from photostyle.errors import ParameterError
 from photostyle.jobs import methods as jobs
 from photostyle.methods import METHODS
 from tests.util.cli import save_picture, size, stripes
-from tests.util.methods import tiny_decoders, tiny_encoder
+from tests.util.methods import interrupt_after, tiny_decoders, tiny_encoder
 
 
 @pytest.fixture
@@ -117,13 +114,9 @@ def test_photos_are_never_replaced(cli, pair):
     assert "old.png" in cli.refuses(pair, "compare", pair / "c.png", pair / "s.png", "-o", pair / "old.png")
 
 
-def test_an_interrupted_comparison_keeps_what_is_there(pair, compare):
-    timer = threading.Timer(3.0, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    try:
-        result = compare("--methods", "monge,gatys,texture", "--steps", "1000000", "--json", pair / "r.json")
-    finally:
-        timer.cancel()
+def test_an_interrupted_comparison_keeps_what_is_there(pair, compare, monkeypatch):
+    interrupt_after(monkeypatch, 3)
+    result = compare("--methods", "monge,gatys,texture", "--steps", "1000000", "--json", pair / "r.json")
     assert result.code == 130
     methods = json.loads((pair / "r.json").read_text())["methods"]
     assert [method["error"] for method in methods] == [None, None, "not run: stopped before"]

@@ -1,9 +1,7 @@
 """``photostyle photo --method``, from the command line to the file."""
 
 import json
-import os
 import signal
-import threading
 
 import numpy as np
 import pytest
@@ -15,7 +13,7 @@ from photostyle.methods import METHODS
 from photostyle.weights import save_looks, vgg19
 from tests.util import halves
 from tests.util.cli import read, save_picture
-from tests.util.methods import tiny_decoders, tiny_encoder, tiny_looks
+from tests.util.methods import interrupt_after, tiny_decoders, tiny_encoder, tiny_looks
 
 NAMES = [info.name for info in METHODS if set(info.needs) <= {"features", "decoders"}]
 COLOURS = {1: (255, 0, 0), 2: (0, 0, 255)}
@@ -276,13 +274,9 @@ def test_existing_outputs_are_kept(cli, scene):
     assert "s2.png" in cli.refuses(scene, *arguments)
 
 
-def test_an_interrupted_run_writes_the_best_so_far(scene, photo):
-    timer = threading.Timer(3.0, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    try:
-        result = photo("gatys", "--steps", "1000000")
-    finally:
-        timer.cancel()
+def test_an_interrupted_run_writes_the_best_so_far(scene, photo, monkeypatch):
+    interrupt_after(monkeypatch, 3)
+    result = photo("gatys", "--steps", "1000000")
     assert result.code == 130
     assert any("stopping" in line for line in result.lines)
     assert any("o.png holds the best of" in line and "of 1000000 steps" in line for line in result.lines)

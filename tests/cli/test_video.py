@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from PIL import Image
 from photostyle.video.reading import VideoReader
 from tests.util.cli import ROOT, contents, save_colourful_model, save_picture, subprocess_cli
 from tests.util.video import decoded, make_clip, packets, same_pictures
+from tests.util.waiting import PATIENCE, wait_for
 
 
 @pytest.fixture
@@ -189,13 +189,9 @@ def test_ctrl_c_keeps_the_segments_and_says_how_to_go_on(folder):
     make_clip(folder / "long.mp4", (12,) * 6, size=(120, 160))
     command = [sys.executable, "-m", "photostyle", *map(os.fspath, arguments(folder, clip="long.mp4"))]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as run:
-        deadline = time.monotonic() + 120
-        while not list(folder.glob("o.mp4.parts/segment-*.nut")):
-            assert time.monotonic() < deadline
-            assert run.poll() is None
-            time.sleep(0.02)
+        wait_for(lambda: list(folder.glob("o.mp4.parts/segment-*.nut")) or run.poll() is not None)
         run.send_signal(signal.SIGINT)
-        _, said = run.communicate(timeout=60)
+        _, said = run.communicate(timeout=PATIENCE)
     assert run.returncode == 130
     assert "--resume" in said
     assert "Traceback" not in said

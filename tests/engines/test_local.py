@@ -10,7 +10,8 @@ import pytest
 from photostyle.engines.local import LocalEngine, attempt
 from photostyle.errors import EngineError, ImageReadError, ParameterError, WeightsError
 from tests.util.cli import ROOT
-from tests.util.engines import Setup, alive, pids, wait_for
+from tests.util.engines import Setup, pids
+from tests.util.waiting import PATIENCE, alive, wait_for
 
 
 def test_every_task_is_done_once_by_processes_that_stay():
@@ -80,7 +81,7 @@ def test_workers_end_with_their_parent(tmp_path, number):
     parent = subprocess.Popen([sys.executable, script], env={**os.environ, "PYTHONPATH": str(ROOT)})
     (worker,) = wait_for(lambda: pids(tmp_path))
     parent.send_signal(number)
-    parent.wait()
+    parent.wait(PATIENCE)
     wait_for(lambda: not alive(worker))
     assert {path.name for path in tmp_path.iterdir()} == {"run.py", f"{worker}.pid"}
 

@@ -1,20 +1,15 @@
 """Ray: every task once on a real cluster, whatever becomes of a worker; errors that say what to do."""
 
 import os
-import signal
 import socket
 import sys
-import threading
-import time
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from photostyle.batch.plan import survey
 from photostyle.batch.run import run
-from photostyle.batch.work import BatchOptions, BatchSetup
+from photostyle.batch.work import BatchOptions
 from photostyle.engines.ray import RayEngine
 from photostyle.errors import EngineError, ImageReadError, ParameterError, WeightsError
 from photostyle.options import FitOptions
@@ -23,7 +18,7 @@ from photostyle.video.stylize import load_style, stylize_clip
 from photostyle.video.workers import Recipe, Workers
 from photostyle.weights import load_model
 from tests.util.cli import ROOT, save_colourful_model, save_picture, size
-from tests.util.engines import Setup, Telling, pids, wait_for
+from tests.util.engines import Setup, Telling, photo_stem, segment_number
 from tests.util.video import make_clip, same_pictures
 
 # Ray leaves sockets and processes to the end of the process, and warns of its own changes to come.
@@ -51,40 +46,6 @@ def cluster():
         nodes.shutdown()
 
 
-@dataclass(frozen=True)
-class TellingSetup:
-    """A batch's setup whose work tells where it is done, waits a moment, and tells when a photo is written."""
-
-    setup: BatchSetup
-    folder: Path
-
-    def __call__(self):
-        work = self.setup()
-
-        def slowly(task):
-            name = task.content.stem
-            (self.folder / f"{os.getpid()}.pid").touch()
-            (self.folder / f"{name}.{os.getpid()}.begun").touch()
-            time.sleep(0.7)
-            done = work(task)
-            (self.folder / f"{name}.{time.time_ns()}.{'existed' if done.existed else 'written'}").touch()
-            time.sleep(0.7)
-            return done
-
-        return slowly
-
-
-@dataclass(frozen=True)
-class Watched:
-    """A Ray engine whose tasks are told of."""
-
-    engine: RayEngine
-    folder: Path
-
-    def run(self, setup, tasks):
-        return self.engine.run(TellingSetup(setup, self.folder), tasks)
-
-
 def test_every_photo_is_written_once_though_a_worker_is_killed(cluster, tmp_path):
     folder, out, notes = (tmp_path / name for name in ("in", "out", "notes"))
     for path in (folder, folder / "sub", notes):
@@ -95,25 +56,13 @@ def test_every_photo_is_written_once_though_a_worker_is_killed(cluster, tmp_path
     model = save_colourful_model(tmp_path / "tiny.safetensors")
     options = BatchOptions(((None, tmp_path / "style.png"),), segment="off", model=str(model), device="cpu")
     plan = survey(folder, out)
-    killed = []
-
-    def kill():
-        begun = wait_for(lambda: len(pids(notes)) == 2 and list(notes.glob("*.begun")))
-        killed.append(begun[0].name.split("."))
-        os.kill(int(killed[0][1]), signal.SIGKILL)
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    results = {r.item.content.stem: r for r in run(plan, options, Watched(RayEngine(cluster, jobs=2), notes))}
-    killer.join()
+    engine = Telling(RayEngine(cluster, jobs=2), notes, photo_stem, killed_before="1", killed_after="4")
+    results = {r.item.content.stem: r for r in run(plan, options, engine)}
     assert sorted(results) == [str(n) for n in range(6)]
     assert {(r.status, r.error) for r in results.values()} == {("done", None)}
-    written = sorted(path.name.split(".")[0] for path in notes.glob("*.written"))
-    assert written == [str(n) for n in range(6)], "each once"
-    begun = sorted(path.name.split(".")[0] for path in notes.glob("*.begun"))
-    assert begun.count(killed[0][0]) == 2, "the photo of the killed worker was begun again"
-    assert len(begun) == 7
-    assert len(pids(notes)) >= 2  # on a busy machine the other worker is through before a third has started
+    assert engine.told("done") == [str(n) for n in range(6)], "each once"
+    assert engine.told("begun") == ["0", "1", "1", "2", "3", "4", "4", "5"], "those of killed workers again"
+    assert engine.told("existed") == ["4"], "what was written before its worker was killed is not made again"
     for n in range(6):
         assert size((out if n % 2 else out / "sub") / f"{n}.png") == (40, 24 + n)
     files = [path for path in out.rglob("*") if path.is_file()]
@@ -130,24 +79,14 @@ def test_a_clip_is_graded_though_a_worker_is_killed(cluster, tmp_path):
     save_picture(tmp_path / "style.png", 32, 32, 9)
     recipe = Recipe(str(save_colourful_model(tmp_path / "tiny.safetensors")), "cpu")
     model, options = load_model(recipe.model), VideoOptions(segment=0.2, codec="ffv1")
-    style, killed = load_style(tmp_path / "style.png", model), []
-
-    def kill():
-        begun = wait_for(lambda: len(pids(notes)) == 2 and list(notes.glob("*.begun")))
-        killed.append(begun[0].name.split("."))
-        os.kill(int(killed[0][1]), signal.SIGKILL)
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    workers = Workers(Telling(RayEngine(cluster, jobs=2), notes), recipe)
+    style = load_style(tmp_path / "style.png", model)
+    engine = Telling(RayEngine(cluster, jobs=2), notes, segment_number, killed_before="1", killed_after="2")
+    workers = Workers(engine, recipe)
     stylize_clip(model, clip, style, tmp_path / "o.mkv", FitOptions(), options, workers=workers)
-    killer.join()
     stylize_clip(model, clip, style, tmp_path / "whole.mkv", FitOptions(), options)
     assert same_pictures(tmp_path / "o.mkv", tmp_path / "whole.mkv")
-    done = sorted(path.name.split(".")[0] for path in notes.glob("*.done"))
-    assert done == ["0", "1", "2", "3"], "each once"
-    begun = [path.name.split(".")[0] for path in notes.glob("*.begun")]
-    assert begun.count(killed[0][0]) == 2, "the segment of the killed worker was begun again"
+    assert engine.told("begun") == ["0", "1", "1", "2", "2", "3"], "those of killed workers again"
+    assert engine.told("done") == ["0", "1", "2", "2", "3"], "each once, but for the one that nobody had heard of"
     assert not (tmp_path / "o.mkv.parts").exists()
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from photostyle.errors import OutputError, ParameterError
 from photostyle.io import OUTPUT_EXTENSIONS, atomic_write, check_output, ensure_folder, output_paths
+from tests.util.waiting import PATIENCE
 
 unix = pytest.mark.skipif(sys.platform == "win32", reason="Unix permissions and limits")
 
@@ -198,7 +199,7 @@ def test_file_systems_without_links_keep_no_placeholder(tmp_path, monkeypatch):
 
 def test_of_many_writers_one_wins(tmp_path):
     path = tmp_path / "out.png"
-    barrier = threading.Barrier(8)
+    barrier = threading.Barrier(8, timeout=PATIENCE)
     results: list[bool] = []
 
     def write(number: int) -> None:

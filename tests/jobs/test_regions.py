@@ -209,7 +209,9 @@ def test_related_classes_in_drawn_masks(scene):
 
 
 @given(st.integers(0, 10**6), st.integers(1, 12), st.booleans())
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_random_label_maps_never_give_nan(tmp_path_factory, seed, count, refined):
     folder = tmp_path_factory.mktemp("random")
     random = np.random.default_rng(seed)

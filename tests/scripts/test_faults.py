@@ -14,6 +14,7 @@ import photostyle.engines.local
 from photostyle.cli import main
 from tests.util.cli import ROOT, contents, photo_arguments, save_picture
 from tests.util.engines import Here
+from tests.util.waiting import PATIENCE
 
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="commands are forked")
 
@@ -27,7 +28,7 @@ def test_broken_off_three_times_each(fault, names):
 def broken_three_times(fault, names):
     script = str(ROOT / "scripts" / "check" / "faults.py")
     command = [sys.executable, script, "--times", "3", "--faults", fault, "--only", names]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=500, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=2 * PATIENCE, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     for name in names.split(","):
         assert f"{fault}: {name}: 3 times" in done.stdout

@@ -14,6 +14,7 @@ from PIL import Image
 from photostyle.errors import ParameterError
 from photostyle.training import data
 from tests.util import picture
+from tests.util.waiting import PATIENCE
 
 
 def write(path, image):
@@ -70,11 +71,11 @@ def test_loading_leaves_the_warning_filters_as_they_were(tmp_path, monkeypatch):
     def read(path):
         first = path.name == "0.png"
         if not first:
-            first_in.wait(5)
+            first_in.wait(PATIENCE)
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             (first_in if first else second_in).set()
-            (second_in if first else first_out).wait(5)
+            (second_in if first else first_out).wait(PATIENCE)
         if first:
             first_out.set()
         return original(path)

@@ -101,7 +101,7 @@ def test_the_script_trains_resumes_and_writes_weights(tmp_path, monkeypatch, cap
     for index, photo in enumerate(PHOTOS):
         Image.fromarray(photo.permute(1, 2, 0).numpy()).save(f"photos/{index}.png")
     save_features(tiny_encoder(), "f.safetensors")
-    start = ["train_decoders.py", "photos", "--features", "f.safetensors", "--device", "cpu"]
+    start = ["decoders.py", "photos", "--features", "f.safetensors", "--device", "cpu"]
     start += ["--steps", "2", "--batch", "2", "--crop", "32"]
     for more in (["--minutes", "0"], ["--resume", "--weights", "d.safetensors"]):
         monkeypatch.setattr("sys.argv", [*start, "--out", "run", *more])

@@ -70,7 +70,7 @@ def test_the_script_trains_resumes_and_writes_weights(tmp_path, monkeypatch, cap
     for index, photo in enumerate(PHOTOS):
         Image.fromarray(photo.permute(1, 2, 0).numpy()).save(f"photos/{index}.png")
     write_cd16(tmp_path / "teacher.safetensors")
-    start = ["train_features.py", "photos", "--teacher", "teacher.safetensors", "--out", "run", "--device", "cpu"]
+    start = ["features.py", "photos", "--teacher", "teacher.safetensors", "--out", "run", "--device", "cpu"]
     start += ["--steps", "2", "--batch", "2", "--crop", "32", "--widths", "4", "5", "6", "7", "8"]
     for more in (["--minutes", "0"], ["--resume", "--weights", "f.safetensors"]):
         monkeypatch.setattr("sys.argv", [*start, *more])

@@ -25,7 +25,7 @@ from tests.training.test_teachers import write_cd16
 from tests.util import halves, picture
 from tests.util.segmentation import OPTIONS, tiny_architecture
 
-SCRIPTS = Path(__file__).parents[2] / "scripts" / "train"
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 CONFIG = f"""
 scenes = "scenes"
 photos = "photos"
@@ -78,14 +78,14 @@ def config(folder):
 
 
 def script(name):
-    spec = importlib.util.spec_from_file_location(f"{name}_script", SCRIPTS / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"{Path(name).name}_script", SCRIPTS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
 def train_script():
-    return script("train_segmenter")
+    return script("train/scenes")
 
 
 def same(first, second):
@@ -222,7 +222,7 @@ def test_the_scripts_train_and_measure(run_folder, monkeypatch, capsys):
     for name, tensor in segmenter.network.state_dict().items():
         if "num_batches" not in name:
             torch.testing.assert_close(tensor, averaged[name], rtol=1e-3, atol=1e-6)
-    evaluate = script("evaluate_segmenter")
+    evaluate = script("evaluate/segmenter")
     monkeypatch.setattr(evaluate, "HELD", 2)
     code, out, error = run(
         monkeypatch, capsys, evaluate, "scenes/a", "--segment", weights, "--calibration",
@@ -234,7 +234,7 @@ def test_the_scripts_train_and_measure(run_folder, monkeypatch, capsys):
     assert (run_folder / "drawn" / "0.png").is_file()
     code, _, error = run(monkeypatch, capsys, evaluate, "nowhere", "--segment", weights)
     assert code == 1
-    assert error.startswith("evaluate_segmenter: nowhere")
+    assert error.startswith("segmenter: nowhere")
 
 
 @pytest.mark.parametrize(("text", "part"), [("steps = ", "TOML"), ("steps = 4", "scenes"), (None, "config.toml"),
@@ -244,6 +244,6 @@ def test_a_bad_configuration_is_one_line_and_exit_code_one(run_folder, monkeypat
     path.unlink() if text is None else path.write_text(text)
     code, _, error = run(monkeypatch, capsys, train_script(), "config.toml", "--out", "run")
     assert code == 1
-    assert error.startswith("train_segmenter: ")
+    assert error.startswith("scenes: ")
     assert len(error.splitlines()) == 1
     assert part in error

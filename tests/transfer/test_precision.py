@@ -20,7 +20,7 @@ SITES = [("encoder",), ("encoder", "decoder"), ("encoder", "skip", "decoder"), (
 
 @pytest.fixture(scope="module")
 def plain():
-    spec = importlib.util.spec_from_file_location("plain", ROOT / "scripts" / "bench" / "plain.py")
+    spec = importlib.util.spec_from_file_location("plain", ROOT / "scripts" / "bench" / "_plain.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules["plain"] = module
     spec.loader.exec_module(module)

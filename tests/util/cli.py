@@ -21,6 +21,7 @@ from photostyle.cli.app import run
 from photostyle.network.wct2 import WCT2
 from photostyle.weights import save_model
 from tests.util import picture, tiny_model
+from tests.util.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,7 +83,7 @@ def subprocess_cli(*args: object, **environment: str) -> Result:
         env={**os.environ, "_TYPER_FORCE_DISABLE_TERMINAL": "1", **environment},
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     return Result(done.returncode, done.stdout, done.stderr)

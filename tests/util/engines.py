@@ -13,6 +13,8 @@ from photostyle.engines.local import attempt
 from photostyle.errors import ImageReadError, WeightsError
 from photostyle.io.files import atomic_write
 
+HANGING = 3600.0  # seconds: longer than any test
+
 
 @dataclass
 class Here:
@@ -58,67 +60,86 @@ class Setup:
         """Says where it sleeps, in the middle of writing a file."""
         with atomic_write(Path(folder) / "never.txt", overwrite=False):
             (Path(folder) / f"{os.getpid()}.pid").touch()
-            time.sleep(600)
+            time.sleep(HANGING)
 
     def once(self, folder):
         """Waits to be killed, but for the second time it is tried; tells of each try."""
         tries = len(list(Path(folder).glob("*.pid")))
         (Path(folder) / f"{os.getpid()}.pid").touch()
         if tries == 0:
-            time.sleep(600)
+            time.sleep(HANGING)
         return tries
 
 
 @dataclass(frozen=True)
 class _Telling:
-    """A setup whose work tells where it is done, waits a moment, and tells that it is."""
+    """A setup whose work tells of every task that it begins and ends, and dies in some, the first time."""
 
     setup: Callable[[], Callable[[object], object]]
     folder: Path
+    name: Callable[[object], str]
+    killed_before: str
+    killed_after: str
 
     def __call__(self) -> Callable[[object], object]:
         work = self.setup()
 
-        def slowly(task: object) -> object:
-            name = f"{task.number}.{os.getpid()}"  # type: ignore[attr-defined]
-            (self.folder / f"{os.getpid()}.pid").touch()
-            (self.folder / f"{name}.begun").touch()
-            time.sleep(0.7)
+        def telling(task: object) -> object:
+            name = self.name(task)
+            self._tell(f"{name}.{time.time_ns()}.begun")
+            self._die(name, self.killed_before)
             answer = work(task)
-            (self.folder / f"{name}.{time.time_ns()}.done").touch()
+            self._tell(f"{name}.{time.time_ns()}.{'existed' if getattr(answer, 'existed', False) else 'done'}")
+            self._die(name, self.killed_after)
             return answer
 
-        return slowly
+        return telling
+
+    def _tell(self, what: str) -> None:
+        (self.folder / what).touch()
+
+    def _die(self, name: str, victim: str) -> None:
+        if name == victim and not (self.folder / f"{name}.killed").exists():
+            self._tell(f"{name}.killed")
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 @dataclass(frozen=True)
 class Telling:
-    """An engine whose tasks, which have a number, are told of in a folder."""
+    """An engine whose tasks are told of in a folder, and two of whose workers are killed: each in a task, once.
+
+    Attributes:
+        engine: that does the work.
+        folder: a file for every task begun, done, or found done already (``existed``).
+        name: of a task.
+        killed_before: name of the task whose first worker is killed before it has done anything.
+        killed_after: of the one whose first worker is killed when all is done but nobody has heard of it.
+    """
 
     engine: object
     folder: Path
+    name: Callable[[object], str]
+    killed_before: str = ""
+    killed_after: str = ""
 
     def run(self, setup, tasks):
-        return self.engine.run(_Telling(setup, self.folder), tasks)
+        return self.engine.run(_Telling(setup, self.folder, self.name, self.killed_before, self.killed_after), tasks)
+
+    def told(self, what: str) -> list[str]:
+        """Names of the tasks that were ``begun``, ``done``, ``existed``, as often as they were."""
+        return sorted(path.name.split(".")[0] for path in self.folder.glob(f"*.{what}"))
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 180) -> object:
-    """What `condition` returns as soon as that is true."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)
-    return found
+def segment_number(task: object) -> str:
+    """Of a clip's segment."""
+    return str(task.number)  # type: ignore[attr-defined]
+
+
+def photo_stem(task: object) -> str:
+    """Of the photo of a task of a batch."""
+    return task.content.stem  # type: ignore[attr-defined]
 
 
 def pids(folder: Path) -> list[int]:
     """Processes that left a .pid file."""
     return [int(path.stem) for path in folder.glob("*.pid")]
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs, zombies not counted."""
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False

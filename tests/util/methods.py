@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+
+import pytest
 import torch
 from torch import nn
 
+from photostyle.methods.optimise import Steps
 from photostyle.network.decoders import Decoders, DecodersConfig, fingerprint
 from photostyle.network.features import FeatureConfig, FeatureEncoder
 from photostyle.network.feedforward import FeedForward, FeedForwardConfig
@@ -35,6 +39,18 @@ class Recorder:
 
     def should_stop(self) -> bool:
         return self.stop_after is not None and len(self.steps) >= self.stop_after
+
+
+def interrupt_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """Ctrl-C reaches this process when a run that goes on in steps has taken so many."""
+    took = Steps.took
+
+    def pressed(self: Steps, loss: float) -> None:
+        took(self, loss)
+        if self.done == steps:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Steps, "took", pressed)
 
 
 def tiny_decoders(encoder: FeatureEncoder, seed: int = 0) -> Decoders:

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,9 +16,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tests.util.waiting import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-PATIENCE = 120_000  # milliseconds; machines that run tests are busy
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Served:
     def end(self) -> int:
         """Ask it to end, and wait."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(180)
+        return self.process.wait(PATIENCE)
 
 
 @contextmanager
@@ -57,17 +57,6 @@ def served(folder: Path, *arguments: object) -> Iterator[Served]:
         if process.poll() is None:
             process.kill()
         process.communicate()
-
-
-def until(condition, seconds: float = PATIENCE / 1000):
-    """Wait for something to be true; returns it."""
-    end = time.monotonic() + seconds
-    while True:
-        found = condition()
-        if found or time.monotonic() > end:
-            assert found
-            return found
-        time.sleep(0.1)
 
 
 def sample_copy(path: Path, name: str, width: int, **options: object) -> Path:

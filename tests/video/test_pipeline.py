@@ -1,11 +1,13 @@
 """Threads on both sides: order, bounds, and exceptions that come out where they are looked for."""
 
 import threading
-import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from photostyle.video import pipeline
 from photostyle.video.pipeline import ahead, behind
+from tests.util.waiting import PATIENCE, wait_for
 
 
 def counted(drawn, count, fail_at=None):
@@ -17,13 +19,13 @@ def counted(drawn, count, fail_at=None):
 
 
 def test_items_come_in_order_and_only_so_many_ahead():
-    drawn, most = [], 0
+    drawn = []
     with ahead(counted(drawn, 30), 3) as items:
         for k, item in enumerate(items):
             assert item == k
-            time.sleep(0.002)
-            most = max(most, len(drawn) - k - 1)
-    assert most <= 4
+            most = min(30, k + 4)
+            assert len(drawn) <= most
+            wait_for(lambda most=most: len(drawn) == most)
     assert drawn == list(range(30))
 
 
@@ -56,7 +58,7 @@ def test_work_is_done_in_order_and_waits():
     done = []
     with behind(3) as give:
         for k in range(20):
-            give(lambda k=k: (time.sleep(0.001), done.append(k))[0])
+            give(lambda k=k: done.append(k))
             assert k - len(done) <= 4
     assert done == list(range(20))
 
@@ -79,23 +81,31 @@ def test_nothing_is_done_behind_work_that_failed():
     assert done == [1]
 
 
-def test_a_failing_block_drops_what_waits():
+def test_a_failing_block_drops_what_waits(monkeypatch):
     done = []
     started, release = threading.Event(), threading.Event()
 
+    class Pool(ThreadPoolExecutor):
+        """Lets the slow work go on once what waits behind it has been dropped."""
+
+        def shutdown(self, wait=True, *, cancel_futures=False):
+            super().shutdown(wait=False, cancel_futures=cancel_futures)
+            release.set()
+            super().shutdown(wait=wait)
+
     def slow():
         started.set()
-        release.wait(5)
+        assert release.wait(PATIENCE)
         done.append("slow")
 
     def run():
         with behind(4) as give:
             give(slow)
             give(lambda: done.append("late"))
-            started.wait(5)
-            threading.Timer(0.05, release.set).start()
+            assert started.wait(PATIENCE)
             raise KeyboardInterrupt
 
+    monkeypatch.setattr(pipeline, "ThreadPoolExecutor", Pool)
     with pytest.raises(KeyboardInterrupt):
         run()
     assert done == ["slow"]

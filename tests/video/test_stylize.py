@@ -1,10 +1,8 @@
 """A clip from file to file: shots, looks, segments, resuming, and what goes wrong."""
 
-import os
 import signal
 import subprocess
 import sys
-import time
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -27,6 +25,7 @@ from photostyle.weights import load_model
 from tests.util import picture, tiny_model
 from tests.util.cli import colourful_model, save_colourful_model, save_picture
 from tests.util.video import decoded, make_clip, packets, plan_of, same_pictures
+from tests.util.waiting import PATIENCE, wait_for
 
 LOSSLESS = {"codec": "ffv1"}
 
@@ -169,15 +168,21 @@ class StopError(Exception):
     pass
 
 
-def interrupted(after, *args, **kwargs):
-    """Run until `after` frames are graded, then fail."""
+def segments(folder):
+    """Names of the finished segments of a clip's run."""
+    return sorted(path.name for path in folder.glob("segment-*.nut"))
+
+
+def interrupted(after, model, clip, style, out, *args, finished=0, **kwargs):
+    """Run until `after` frames are graded and so many segments are through the encoder's thread, then fail."""
 
     def progress(stage, done, total):
         if stage == "grading" and done >= after:
+            wait_for(lambda: len(segments(out.with_name(f"{out.name}.parts"))) >= finished)
             raise StopError
 
     with pytest.raises(StopError):
-        stylize_clip(*args, progress=progress, **kwargs)
+        stylize_clip(model, clip, style, out, *args, progress=progress, **kwargs)
 
 
 @pytest.mark.parametrize("fit_", ["shot", "drift", "frame"])
@@ -186,12 +191,13 @@ def test_a_continued_run_equals_an_unbroken_one(tmp_path, model, style, fit_):
     options = VideoOptions(fit=fit_, window=0.2, segment=0.2)
     arguments = (model, clip, style)
     stylize_clip(*arguments, tmp_path / "whole.mp4", FitOptions(), options)
-    for after in (9, 23):
-        interrupted(after, *arguments, tmp_path / "o.mp4", FitOptions(), options, resume=after > 9)
+    for after, finished in ((9, 1), (23, 5)):
+        out = tmp_path / "o.mp4"
+        interrupted(after, *arguments, out, FitOptions(), options, finished=finished, resume=after > 9)
         assert not (tmp_path / "o.mp4").exists()
         folder = tmp_path / "o.mp4.parts"
         assert not list(folder.glob("*.partial"))
-        assert list(folder.glob("segment-*.nut"))
+        assert len(segments(folder)) == finished
     with pytest.raises(OutputError, match="--resume"):
         stylize_clip(*arguments, tmp_path / "o.mp4", FitOptions(), options)
     with pytest.raises(OutputError, match="another fit options"):
@@ -201,7 +207,7 @@ def test_a_continued_run_equals_an_unbroken_one(tmp_path, model, style, fit_):
         *arguments, tmp_path / "o.mp4", FitOptions(), options, resume=True, progress=lambda *told: seen.append(told)
     )
     assert {stage for stage, _, _ in seen} == {"grading"}  # the first pass is not done again
-    assert seen[0][1] > 10  # what was graded but still waited for the encoder is done again
+    assert seen[0][1] == 17 + 5 + 1  # what was graded of a segment that was not finished is done again
     assert seen[-1] == ("grading", 38, 38)
     assert same_pictures(tmp_path / "whole.mp4", tmp_path / "o.mp4")
     assert packets(tmp_path / "o.mp4", "audio") == packets(tmp_path / "whole.mp4", "audio")
@@ -219,7 +225,7 @@ folder, slow, resume = Path(sys.argv[1]), sys.argv[2] == "slow", sys.argv[3] == 
 def progress(stage, done, total):
     if slow and stage == "grading" and done >= 18:
         print("half-way", flush=True)
-        import time; time.sleep(60)
+        import time; time.sleep(3600)
 model = load_model(str(folder / "tiny.safetensors"))
 stylize_clip(model, folder / "in.mp4", load_style(folder / "s.png", model), folder / sys.argv[4], FitOptions(),
              VideoOptions(segment=0.2), resume=resume, progress=progress)
@@ -234,17 +240,16 @@ def test_a_run_killed_half_way_is_continued_to_the_same_clip(tmp_path):
     def command(*args):
         return {"args": [sys.executable, "-c", SCRIPT, str(tmp_path), *args], "cwd": Path(__file__).parents[2]}
 
-    subprocess.run(**command("fast", "new", "whole.mp4"), check=True, timeout=120)
+    subprocess.run(**command("fast", "new", "whole.mp4"), check=True, timeout=PATIENCE)
     with subprocess.Popen(**command("slow", "new", "o.mp4"), stdout=subprocess.PIPE) as broken:
         assert broken.stdout.readline() == b"half-way\n"
-        time.sleep(0.3)  # the encoder's thread is busy with what it was given
+        wait_for(lambda: len(segments(tmp_path / "o.mp4.parts")) == 3)  # what the encoder's thread was given
         broken.send_signal(signal.SIGKILL)
     assert broken.returncode == -signal.SIGKILL
     folder = tmp_path / "o.mp4.parts"
-    done = {path.name: os.stat(path).st_mtime_ns for path in folder.glob("segment-*.nut")}
-    assert 2 <= len(done) < 7
+    assert len(segments(folder)) == 3
     assert not (tmp_path / "o.mp4").exists()
-    subprocess.run(**command("fast", "resume", "o.mp4"), check=True, timeout=120)
+    subprocess.run(**command("fast", "resume", "o.mp4"), check=True, timeout=PATIENCE)
     assert same_pictures(tmp_path / "whole.mp4", tmp_path / "o.mp4")
     assert packets(tmp_path / "o.mp4", "audio") == packets(tmp_path / "in.mp4", "audio")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.mp4", "o.mp4", "s.png", "tiny.safetensors", "whole.mp4"]
@@ -252,11 +257,13 @@ def test_a_run_killed_half_way_is_continued_to_the_same_clip(tmp_path):
 
 def test_segments_stay_within_shots_and_their_length(tmp_path, model, style):
     clip = make_clip(tmp_path / "in.mp4", (12, 5, 3))
-    interrupted(19, model, clip, style, tmp_path / "o.mp4", FitOptions(), VideoOptions(segment=0.2))
+    options = VideoOptions(segment=0.2)
+    interrupted(19, model, clip, style, tmp_path / "o.mp4", FitOptions(), options, finished=4)
     plan = plan_of(tmp_path / "o.mp4")
     assert [(shot["first"], shot["count"]) for shot in plan["shots"]] == [(0, 12), (12, 5), (17, 3)]
-    names = sorted(p.name for p in (tmp_path / "o.mp4.parts").glob("*.nut"))
-    assert names == [f"segment-{k:05d}.nut" for k in range(4)]  # 5, 5, 2; 5; and the last was not finished
+    assert segments(tmp_path / "o.mp4.parts") == [
+        f"segment-{k:05d}.nut" for k in range(4)
+    ]  # 5, 5, 2; 5; and the last was not finished
 
 
 def test_a_full_disk_keeps_what_is_done(tmp_path, model, style, monkeypatch):

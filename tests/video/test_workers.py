@@ -1,9 +1,5 @@
 """A clip graded by several processes: the same as by one, whatever becomes of a worker."""
 
-import os
-import signal
-import threading
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,7 +13,7 @@ from photostyle.video.stylize import load_style, stylize_clip
 from photostyle.video.workers import Recipe, Workers
 from photostyle.weights import load_model
 from tests.util.cli import save_colourful_model, save_picture
-from tests.util.engines import Here, Telling, wait_for
+from tests.util.engines import Here, Telling, segment_number
 from tests.util.video import decoded, make_clip, same_pictures
 
 OPTIONS = VideoOptions(segment=0.2, codec="ffv1")
@@ -70,16 +66,9 @@ def test_two_workers_give_the_same_clip(scene, graded, masks):
 def test_a_worker_that_dies_costs_its_segment_and_the_run_can_go_on(scene, graded):
     notes = scene / "notes"
     notes.mkdir()
-
-    def kill():
-        begun = wait_for(lambda: list(notes.glob("2.*.begun")))
-        os.kill(int(begun[0].name.split(".")[1]), signal.SIGKILL)
-
-    killer = threading.Thread(target=kill)
-    killer.start()
+    engine = Telling(LocalEngine(1), notes, segment_number, killed_before="2")
     with pytest.raises(EngineError, match=r"in\.mp4: segment 2: its worker process was killed .*--resume to go on"):
-        graded("o.mkv", Workers(Telling(LocalEngine(1), notes), recipe(scene)))
-    killer.join()
+        graded("o.mkv", Workers(engine, recipe(scene)))
     parts = scene / "o.mkv.parts"
     assert len(list(parts.glob("segment-*.nut"))) == 2
     (parts / f"segment-00002.nut.{'0' * 32}.partial").write_bytes(b"half")

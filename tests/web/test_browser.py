@@ -8,14 +8,19 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.util.web import CHROMIUM, PATIENCE, difference, sample_copy, served, until
+from photostyle.io import read_mask
+from tests.util.waiting import PATIENCE, wait_for
+from tests.util.web import CHROMIUM, difference, sample_copy, served
 
 pytest.importorskip("gradio")
 sync_api = pytest.importorskip("playwright.sync_api")
 Axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium")
 
-SHOWN = "#ps-viewer[data-shown]"
+# Fulfilled when nothing fades or slides any more, but for what does so without end.
+SETTLED = """() => Promise.allSettled(
+    document.getAnimations().filter(a => a.effect.getComputedTiming().endTime < Infinity).map(a => a.finished))"""
+TIMEOUT = 1000 * PATIENCE  # Playwright counts milliseconds
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +35,7 @@ def server(tmp_path_factory):
 def browser():
     with sync_api.sync_playwright() as playwright:
         # Chromium's sandbox does not work for root, as whom containers run tests.
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=TIMEOUT)
         yield running
         running.close()
 
@@ -42,7 +47,7 @@ class Visit:
         self.server = server
         self.context = browser.new_context(accept_downloads=True, **options)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(PATIENCE)
+        self.page.set_default_timeout(TIMEOUT)
         self.asked, self.complaints = [], []
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -53,21 +58,44 @@ class Visit:
     def shown(self, other_than=None):
         """The address of the picture that is shown, once it is another one."""
         viewer = self.page.locator("#ps-viewer")
-        return until(
+        return wait_for(
             lambda: (
                 (viewer.get_attribute("data-shown") or "") not in ("", other_than)
                 and viewer.get_attribute("data-shown")
-            )
+            ),
+            pause=0.1,
         )
 
     def picture(self, address):
-        answer = self.context.request.get(self.server.address + address)
+        answer = self.context.request.get(self.server.address + address, timeout=TIMEOUT)
         assert answer.ok, answer.status
         with Image.open(io.BytesIO(answer.body())) as image:
             return np.asarray(image.convert("RGB"))
 
     def open(self, label):
         self.page.get_by_role("button", name=label).click()
+
+    def paint(self):
+        """A stroke over the regions, as soon as the editor shows them and takes it."""
+        canvas = self.page.locator("#ps-editor canvas").first
+
+        def seen():
+            self.page.mouse.move(0, 0)  # the brush goes where the mouse is
+            with Image.open(io.BytesIO(canvas.screenshot())) as image:
+                return np.asarray(image.convert("RGB"))
+
+        def painted():
+            before, box = seen(), canvas.bounding_box()
+            x, y = box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.6
+            self.page.mouse.move(x, y)
+            self.page.mouse.down()
+            self.page.mouse.move(x + box["width"] * 0.2, y, steps=20)
+            self.page.mouse.up()
+            return difference(before, seen()) > 0.1
+
+        canvas.click(trial=True)  # it stands still, and nothing lies over it
+        wait_for(lambda: seen().std() > 5, pause=0.1)
+        wait_for(painted, pause=0.1)
 
     def close(self):
         outside = [url for url in self.asked if not url.startswith((self.server.address, "data:", "blob:"))]
@@ -111,17 +139,8 @@ def test_from_upload_to_a_file_that_the_command_would_have_written(visit, cli, t
     assert difference(here.picture(seen), here.picture(before)) > 5
 
     here.open("Correct regions")
-    canvas = page.locator("#ps-editor canvas").first
-    canvas.scroll_into_view_if_needed()
     page.get_by_label("water", exact=True).check()
-    page.wait_for_timeout(1500)  # the editor lays itself out
-    box = canvas.bounding_box()
-    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.6)
-    page.mouse.down()
-    for step in range(20):
-        page.mouse.move(box["x"] + box["width"] * (0.4 + 0.01 * step), box["y"] + box["height"] * 0.6)
-    page.mouse.up()
-    page.wait_for_timeout(500)
+    here.paint()
     corrected = here.shown()
     page.click("#ps-use-mask")
     with page.expect_download() as mask_download:
@@ -130,6 +149,7 @@ def test_from_upload_to_a_file_that_the_command_would_have_written(visit, cli, t
     mask_download.value.save_as(mask)
     with Image.open(mask) as image:
         assert image.size == (240, 160)
+    assert "water" in read_mask(mask, size=(160, 240)).names.values()
     here.shown(corrected)
 
     page.click("#ps-render")
@@ -174,7 +194,7 @@ def test_everything_has_a_name_and_can_be_seen(visit):
     assert problems(page) == []
     for tab in ("Many photos", "Video", "Compare methods"):
         page.get_by_role("tab", name=tab).click()
-        page.wait_for_timeout(300)
+        page.evaluate(SETTLED)
         assert problems(page) == [], tab
 
 

@@ -31,7 +31,9 @@ def one_line(error: pytest.ExceptionInfo[BaseException], *parts: object) -> None
     assert all(str(part) in text for part in parts), text
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     widths=st.tuples(*[st.integers(1, 9)] * 4),
     unpool=st.sampled_from(["sum", "cat5"]),
@@ -168,7 +170,9 @@ def test_truncated_and_lengthened(tmp_path: Path) -> None:
         one_line(error, path)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_any_changed_byte_is_a_weights_error_or_harmless(tmp_path: Path, data: st.DataObject) -> None:
     whole = tmp_path / "whole.safetensors"

@@ -72,7 +72,7 @@ def test_the_real_package_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
     import photostyle.weights.locate as real
 
     wheel, checkout = real._embedded_folders()
-    assert (wheel.parent / "networks.py").is_file()
+    assert (wheel.parent / "network" / "wct2.py").is_file()
     assert checkout.parent == wheel.parent.parent
 
 

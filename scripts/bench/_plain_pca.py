@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
-from plain import whiten_and_colour
+from _plain import whiten_and_colour
 from torch import Tensor
 
 _EPSILON = 1e-3
