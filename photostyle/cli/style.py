@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from photostyle.cli import console
-from photostyle.cli.grouping import grouped, without
-from photostyle.cli.groups import Large, Look, Network, Regions, Running, StyleNetwork, out_option
+from photostyle.cli.grouping import Group, grouped, without
+from photostyle.cli.groups import Large, Look, MaskRefine, Network, Regions, Running, StyleNetwork, out_option
 from photostyle.cli.parameters import SEGMENT, parse_weighted
 from photostyle.errors import ParameterError
 
@@ -25,10 +25,10 @@ StyleOut = Annotated[Path, out_option("FILE.style", "File to write.")]
 
 
 @dataclass(frozen=True, kw_only=True)
-class StyleRegions(Regions):
+class StyleRegions(Group, panel="Regions"):
     """Whether a style knows regions, and how those of its photos are found."""
 
-    segment: Annotated[  # type: ignore[assignment]  # None: it depends on --content and the masks
+    segment: Annotated[
         str | None,
         typer.Option(
             metavar="off|auto|ade20k|PATH",
@@ -36,7 +36,7 @@ class StyleRegions(Regions):
             show_default=f"{SEGMENT}; off with --content",
         ),
     ] = None
-    style_mask: Annotated[  # type: ignore[assignment]  # one for each photo
+    style_mask: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="MASK",
@@ -44,6 +44,12 @@ class StyleRegions(Regions):
             show_default=False,
         ),
     ] = None
+    mask_refine: MaskRefine = "on"
+
+    def found(self, *, fitted: bool) -> Regions:
+        """How they are found in a style that is fitted at once, or is not."""
+        usual = "off" if fitted or self.style_mask else SEGMENT
+        return Regions(segment=self.segment or usual, mask_refine=self.mask_refine)
 
 
 @app.command()
@@ -57,7 +63,7 @@ def make(
     ],
     out: StyleOut,
     look: Look,
-    regions: Annotated[StyleRegions, without("keep", "mapping", "content_mask")],
+    regions: StyleRegions,
     large: Annotated[Large, without("size", "render")],
     running: Annotated[Running, without("preset", "verbose")],
     network: Annotated[Network, without("unpool")],
@@ -86,10 +92,9 @@ def make(
     check_output(out, overwrite=running.overwrite, extensions=(SUFFIX,))
     where = network.where()
     model = network.load(where)
-    regions = replace(regions, segment=regions.segment or ("off" if content or masks else SEGMENT))
     made = make_style(
         model, styles, options, rendering, contents=content or [], masks=masks,
-        regions=regions.settings(model, where),
+        regions=regions.found(fitted=bool(content)).settings(model, where),
     )  # fmt: skip
     save_style(made, out, overwrite=running.overwrite)
     if not running.quiet:

@@ -5,7 +5,7 @@
 
 from photostyle.cli.groups.look import Look, SavedLook, StyleOrFile, StylePhotos, style_option
 from photostyle.cli.groups.output import OUTPUT, Contents, Output, Results, Running, out_option
-from photostyle.cli.groups.regions import Regions, segment_option
+from photostyle.cli.groups.regions import MaskRefine, Regions, segment_option
 from photostyle.cli.groups.rendering import Engine, Large, Network, SavedNetwork, StyleNetwork
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Engine",
     "Large",
     "Look",
+    "MaskRefine",
     "Network",
     "Output",
     "Regions",

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from photostyle.network.wct2 import WCT2
 
 
+MaskRefine = Annotated[Switch, typer.Option(help="Fit masks to the photo's edges.")]
+
+
 def segment_option() -> Any:
     """``--segment``, whatever its default."""
     return typer.Option(
@@ -53,7 +56,7 @@ class Regions(Group, panel="Regions"):
         Path | None,
         typer.Option(metavar="MASK", help="Label map of the style photo, same colours.", show_default=False),
     ] = None
-    mask_refine: Annotated[Switch, typer.Option(help="Fit masks to the photo's edges.")] = "on"
+    mask_refine: MaskRefine = "on"
 
     @property
     def masks(self) -> tuple[Path | None, Path | None]:
