@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photostyle.cli import console
-from photostyle.errors import OutputError, ParameterError
+from photostyle.errors import OutputError
 
 if TYPE_CHECKING:
     from photostyle.batch.plan import Plan
@@ -27,28 +27,6 @@ def check_alike(plan: Plan, state: State, differences: Sequence[str]) -> None:
             f"{state.out}: holds {finished} of the results already, made with other settings "
             f"({', '.join(differences)}); give another folder, or --overwrite to do them again"
         )
-
-
-def check_address(engine: str, address: str | None) -> None:
-    """Raise ParameterError where a cluster is named that would not be used."""
-    if address is not None and engine == "local":
-        raise ParameterError("--address is of a Ray cluster: add --engine ray")
-
-
-def found_anywhere(name: str) -> str:
-    """A name that is a file's, such as that of a model, so that it means the same in any folder."""
-    return os.path.abspath(name) if os.path.isfile(name) else name
-
-
-def find_engine(name: str, address: str | None, jobs: int | None, device: str) -> Engine:
-    """The engine of that name. Raises ParameterError."""
-    if name == "ray":
-        from photostyle.engines.ray import RayEngine
-
-        return RayEngine(address, jobs, device == "cuda")
-    from photostyle.engines.local import LocalEngine
-
-    return LocalEngine(jobs or 1)
 
 
 def shown(path: Path) -> str:

@@ -17,10 +17,9 @@ import inspect
 import os
 import sys
 from collections.abc import Mapping
-from enum import Enum
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
 
@@ -51,7 +50,7 @@ def apply_preset(context: typer.Context, _: typer.CallbackParam, path: Path | No
     if path is None or context.resilient_parsing:
         return path
     names = _options(context.command)
-    kinds = get_type_hints(inspect.unwrap(context.command.callback)) if context.command.callback else {}
+    kinds = _kinds(context.command.callback)
     defaults = dict(context.default_map or {})
     for key, value in _read(path).items():
         option = key.replace("_", "-")
@@ -92,6 +91,13 @@ def _options(command: Any) -> dict[str, str]:
     }
 
 
+def _kinds(callback: Any) -> dict[str, Any]:
+    """The types of a command's parameters, without what typer is told of them."""
+    parameters = inspect.signature(callback).parameters.values()
+    hints = {parameter.name: parameter.annotation for parameter in parameters}
+    return {name: get_args(hint)[0] if get_origin(hint) is Annotated else hint for name, hint in hints.items()}
+
+
 def _value(value: Any, name: str, kind: Any, folder: Path) -> tuple[Any, str]:
     """A value as the command takes it, or None where it is of another type than `kind`; and what it must be."""
     inner = [part for part in get_args(kind) if part is not type(None)]
@@ -109,8 +115,8 @@ def _value(value: Any, name: str, kind: Any, folder: Path) -> tuple[Any, str]:
         return (value if number and isinstance(value, int) else None), "a whole number"
     if kind is float:
         return (float(value) if number else None), "a number"
-    if issubclass(kind, Enum):
-        choices = [str(choice.value) for choice in kind]
+    if get_origin(kind) is Literal:
+        choices = get_args(kind)
         return (str(value) if (number or isinstance(value, str)) and str(value) in choices else None), (
             f"one of {', '.join(choices)}"
         )

@@ -4,51 +4,56 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from photostyle.cli import console
-from photostyle.cli.parameters import (
-    DEFAULTS,
-    FIT_SIZE,
-    SEGMENT,
-    Device,
-    DeviceOption,
-    Finish,
-    FitSize,
-    MaskRefine,
-    Matching,
-    MatchingName,
-    Memory,
-    ModelName,
-    Overwrite,
-    Quiet,
-    RenderMode,
-    Stages,
-    Strength,
-    Switch,
-    parse_rendering,
-    parse_strength,
-    parse_weighted,
-)
+from photostyle.cli.grouping import Group, grouped, without
+from photostyle.cli.groups import Large, Look, MaskRefine, Network, Regions, Running, StyleNetwork, out_option
+from photostyle.cli.parameters import SEGMENT, parse_weighted
 from photostyle.errors import ParameterError
-from photostyle.options import FitOptions
 
 if TYPE_CHECKING:
     from photostyle.jobs.style import Swatch
 
 app = typer.Typer(no_args_is_help=True, help="Styles in files: make them from photos, look at them, mix them.")
 
-StyleOut = Annotated[Path, typer.Option("-o", "--out", metavar="FILE.style", help="File to write.", show_default=False)]
-ModelPath = Annotated[
-    str | None, typer.Option("--model", metavar="PATH", help="The model's file, if it is not small or vgg19.",
-                             show_default=False),
-]  # fmt: skip
+StyleOut = Annotated[Path, out_option("FILE.style", "File to write.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleRegions(Group, panel="Regions"):
+    """Whether a style knows regions, and how those of its photos are found."""
+
+    segment: Annotated[
+        str | None,
+        typer.Option(
+            metavar="off|auto|ade20k|PATH",
+            help="Keep what regions of the style photos look like as well.",
+            show_default=f"{SEGMENT}; off with --content",
+        ),
+    ] = None
+    style_mask: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="MASK",
+            help="Label map (PNG) of a style photo instead; one for each, in their order.",
+            show_default=False,
+        ),
+    ] = None
+    mask_refine: MaskRefine = "on"
+
+    def found(self, *, fitted: bool) -> Regions:
+        """How they are found in a style that is fitted at once, or is not."""
+        usual = "off" if fitted or self.style_mask else SEGMENT
+        return Regions(segment=self.segment or usual, mask_refine=self.mask_refine)
 
 
 @app.command()
+@grouped
 def make(
     photos: Annotated[
         list[str],
@@ -57,6 +62,11 @@ def make(
         ),
     ],
     out: StyleOut,
+    look: Look,
+    regions: StyleRegions,
+    large: Annotated[Large, without("size", "render")],
+    running: Annotated[Running, without("preset", "verbose")],
+    network: Annotated[Network, without("unpool")],
     content: Annotated[
         list[Path] | None,
         typer.Option(
@@ -66,74 +76,39 @@ def make(
             show_default=False,
         ),
     ] = None,
-    strength: Strength = str(DEFAULTS.strength),
-    at: Stages = ",".join(DEFAULTS.at),
-    matching: Matching = MatchingName(DEFAULTS.matching),  # type: ignore[valid-type]
-    finish: Finish = Switch("on" if DEFAULTS.finish else "off"),  # type: ignore[valid-type]
-    segment: Annotated[
-        str | None,
-        typer.Option(
-            metavar="off|auto|ade20k|PATH",
-            help="Keep what regions of the style photos look like as well.",
-            show_default=f"{SEGMENT}; off with --content",
-        ),
-    ] = None,
-    style_mask: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="MASK",
-            help="Label map (PNG) of a style photo instead; one for each, in their order.",
-            show_default=False,
-        ),
-    ] = None,
-    mask_refine: MaskRefine = Switch("on"),  # type: ignore[valid-type]
-    model: ModelName = "small",
-    device: DeviceOption = Device("auto"),
-    memory: Memory = None,
-    fit_size: FitSize = FIT_SIZE,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
 ) -> None:
     """Make a style from one or several photos."""
-    console.listen(quiet)
+    running.listen()
     styles = parse_weighted(photos, "PHOTO[:WEIGHT]")
-    if style_mask and segment not in (None, "off"):
+    masks = regions.style_mask or []
+    if masks and regions.segment not in (None, "off"):
         raise ParameterError("regions come from --style-mask or from --segment, not from both")
-    stages: Any = tuple(stage.strip() for stage in at.split(","))  # FitOptions checks the names
-    common, own = parse_strength(strength, DEFAULTS.strength)
-    options = FitOptions(stages, matching.value, DEFAULTS.strength if common is None else common,
-                         strengths=own, finish=finish.value == "on")  # fmt: skip
-    rendering = parse_rendering(RenderMode("auto"), memory, fit_size)
+    options, rendering = look.fit_options(), large.rendering()
 
-    from photostyle.device import resolve
     from photostyle.io import check_output
-    from photostyle.jobs.regions import RegionSettings
-    from photostyle.jobs.segment import find_segmentation
     from photostyle.jobs.style import make_style
     from photostyle.transfer.presets import SUFFIX, save_style
-    from photostyle.weights import load_model
 
-    check_output(out, overwrite=overwrite, extensions=(SUFFIX,))
-    where = resolve(device.value)
-    network = load_model(model, device=where)
-    found = find_segmentation(segment or ("off" if content or style_mask else SEGMENT), network, where)
+    check_output(out, overwrite=running.overwrite, extensions=(SUFFIX,))
+    where = network.where()
+    model = network.load(where)
     made = make_style(
-        network, styles, options, rendering, contents=content or [], masks=style_mask or [],
-        regions=RegionSettings(found, mask_refine.value == "on"),
+        model, styles, options, rendering, contents=content or [], masks=masks,
+        regions=regions.found(fitted=bool(content)).settings(model, where),
     )  # fmt: skip
-    save_style(made, out, overwrite=overwrite)
-    if not quiet:
+    save_style(made, out, overwrite=running.overwrite)
+    if not running.quiet:
         fitted = f"fitted to {_count(len(content), 'photo')}" if content else "fitted to each photo"
         console.say(f"{out} written: {_count(len(styles), 'style photo')}, {fitted}")
 
 
 @app.command()
+@grouped
 def show(
     style: Annotated[Path, typer.Argument(metavar="STYLE_FILE", help="What to look at.", show_default=False)],
-    out: Annotated[
-        Path | None,
-        typer.Option("-o", "--out", metavar="FILE.png", help="Draw the colours as swatches.", show_default=False),
-    ] = None,
+    running: Annotated[Running, without("preset", "verbose")],
+    network: Annotated[StyleNetwork, without("unpool")],
+    out: Annotated[Path | None, out_option("FILE.png", "Draw the colours as swatches.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     content: Annotated[
         Path | None,
@@ -143,39 +118,35 @@ def show(
             show_default=False,
         ),
     ] = None,
-    model: ModelPath = None,
-    device: DeviceOption = Device("auto"),
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
 ) -> None:
     """Say what a style is, and what it makes of some well-known colours."""
-    console.listen(quiet)
+    running.listen()
 
-    from photostyle.device import resolve
     from photostyle.io import check_apart, check_output
     from photostyle.io.swatches import EXTENSIONS, write_swatches
     from photostyle.jobs.style import described, model_for, swatches
     from photostyle.transfer.presets import load_style
 
     if out:
-        check_output(out, overwrite=overwrite, extensions=EXTENSIONS)
+        check_output(out, overwrite=running.overwrite, extensions=EXTENSIONS)
         check_apart([out], [content] if content else [])
-    loaded = load_style(style, model_for(style, model, resolve(device.value)))
+    loaded = load_style(style, model_for(style, network.model, network.where()))
     facts, colours = described(style, loaded), swatches(loaded, content)
     lines = _lines(facts)
     if out:
         told = [(swatch.name, swatch.before, swatch.after) for swatch in colours]
-        write_swatches(out, style.name, [f"{name}: {text}" for name, text in lines], told, overwrite=overwrite)
+        write_swatches(out, style.name, [f"{name}: {text}" for name, text in lines], told, overwrite=running.overwrite)
     if json_:
         facts["swatches"] = [
             {"name": swatch.name, "before": swatch.before, "after": swatch.after} for swatch in colours
         ]
         typer.echo(json.dumps(facts, indent=1))
-    elif not quiet:
+    elif not running.quiet:
         _print(lines, colours)
 
 
 @app.command()
+@grouped
 def mix(
     styles: Annotated[
         list[str],
@@ -184,12 +155,11 @@ def mix(
         ),
     ],
     out: StyleOut,
-    model: ModelPath = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
+    running: Annotated[Running, without("preset", "verbose")],
+    network: Annotated[StyleNetwork, without("unpool", "device")],
 ) -> None:
     """Mix styles into one."""
-    console.listen(quiet)
+    running.listen()
     weighted = parse_weighted(styles, "STYLE_FILE[:WEIGHT]")
 
     from photostyle.device import resolve
@@ -197,12 +167,12 @@ def mix(
     from photostyle.jobs.style import mix_files, model_for
     from photostyle.transfer.presets import SUFFIX, save_style
 
-    check_output(out, overwrite=overwrite, extensions=(SUFFIX,))
+    check_output(out, overwrite=running.overwrite, extensions=(SUFFIX,))
     check_apart([out], [path for path, _ in weighted])
     paths, weights = [path for path, _ in weighted], [weight for _, weight in weighted]
-    mixed = mix_files(paths, weights, model_for(paths[0], model, resolve("cpu")))
-    save_style(mixed, out, overwrite=overwrite)
-    if not quiet:
+    mixed = mix_files(paths, weights, model_for(paths[0], network.model, resolve("cpu")))
+    save_style(mixed, out, overwrite=running.overwrite)
+    if not running.quiet:
         console.say(f"{out} written: a mix of {_count(len(paths), 'style')}")
 
 

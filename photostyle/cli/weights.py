@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from photostyle.cli import console
-from photostyle.cli.parameters import Overwrite, Quiet
+from photostyle.cli.grouping import grouped, without
+from photostyle.cli.groups import Running
 
 app = typer.Typer(no_args_is_help=True, help="Networks on this machine: list, import, fetch.")
 
@@ -31,36 +32,36 @@ def list_() -> None:
 
 
 @app.command("import")
+@grouped
 def import_(
     encoder: Annotated[Path, typer.Option(help="wave_encoder_….pth of the public WCT2.", show_default=False)],
     decoder: Annotated[Path, typer.Option(help="wave_decoder_….pth of the public WCT2.", show_default=False)],
+    running: Annotated[Running, without("preset", "verbose")],
     name: Annotated[str, typer.Option(help="What to call the model.")] = "vgg19",
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
 ) -> None:
     """Convert official WCT2 checkpoints to this program's format, in the cache."""
-    console.listen(quiet)
+    running.listen()
     from photostyle.weights import import_checkpoints
 
-    path = import_checkpoints(encoder, decoder, name=name, overwrite=overwrite)
-    if not quiet:
+    path = import_checkpoints(encoder, decoder, name=name, overwrite=running.overwrite)
+    if not running.quiet:
         console.say(f"{path} written; use it with --model {name}")
 
 
 @app.command()
+@grouped
 def fetch(
     name: Annotated[str, typer.Argument(help="A name that `weights list` shows as available.", show_default=False)],
+    running: Annotated[Running, without("preset", "verbose")],
     base_url: Annotated[str | None, typer.Option(metavar="URL", help="A mirror's folder.", show_default=False)] = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
 ) -> None:
     """Download registered weights to the cache, checked by size and hash; a cut download is resumed."""
-    console.listen(quiet)
+    running.listen()
     from photostyle.weights import REGISTRY
     from photostyle.weights import fetch as fetch_
 
     total = next((entry.size for entry in REGISTRY if entry.name == name), 0)
-    with console.progress(name, total, quiet, bytes_=True) as update:
-        path = fetch_(name, progress=lambda done, _: update(done, ""), base_url=base_url, overwrite=overwrite)
-    if not quiet:
+    with console.progress(name, total, running.quiet, bytes_=True) as update:
+        path = fetch_(name, progress=lambda done, _: update(done, ""), base_url=base_url, overwrite=running.overwrite)
+    if not running.quiet:
         console.say(f"{path} is complete")

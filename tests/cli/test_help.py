@@ -175,8 +175,12 @@ def modules_after(code):
         "import photostyle.cli.app",
         "import sys, contextlib\nsys.argv[1:] = ['photo', '--help']\nimport photostyle.cli.app as app\n"
         "with contextlib.suppress(SystemExit): app.run()\nNone",
+        "import os, sys, contextlib\nsys.argv[:] = ['photostyle']\n"
+        "os.environ.update(_PHOTOSTYLE_COMPLETE='complete_bash', COMP_WORDS='photostyle photo --ma', COMP_CWORD='2')\n"
+        "import photostyle.cli.app as app\n"
+        "with contextlib.suppress(SystemExit): app.run()\nNone",
     ],
-    ids=["package", "app", "help"],
+    ids=["package", "app", "help", "completion"],
 )
 def test_what_need_not_be_loaded_is_not(code):
     loaded = modules_after(code)
