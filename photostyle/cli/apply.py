@@ -13,6 +13,7 @@ from photostyle.cli.job_presets import JobPreset
 from photostyle.cli.parameters import (
     SEGMENT,
     Bits,
+    BrightnessName,
     ContentMask,
     Contents,
     Device,
@@ -22,6 +23,7 @@ from photostyle.cli.parameters import (
     Out,
     Overwrite,
     Quiet,
+    RawBrightness,
     Render,
     RenderMode,
     ReportFile,
@@ -63,6 +65,7 @@ def apply(
     render: Render = RenderMode("auto"),
     memory: Memory = None,
     bits: Bits = None,
+    raw_brightness: RawBrightness = BrightnessName("shot"),  # type: ignore[valid-type]
     report: ReportFile = None,
     preset: JobPreset = None,
     overwrite: Overwrite = False,
@@ -108,7 +111,7 @@ def apply(
         apply_file(
             saved, content, output, mask=content_mask, regions=settings, strength=common, strengths=strengths,
             decided=lambda made: decisions.update({content: made}), side=size, rendering=rendering, bits=depth,
-            overwrite=overwrite,
+            raw_brightness=raw_brightness.value, overwrite=overwrite,
         )  # fmt: skip
 
     run_each(contents, outputs, out, work, quiet, Report(report, decisions, overwrite))

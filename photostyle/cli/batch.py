@@ -18,6 +18,7 @@ from photostyle.cli.parameters import (
     SEGMENT,
     Address,
     Bits,
+    BrightnessName,
     Device,
     DeviceOption,
     EngineChoice,
@@ -29,6 +30,7 @@ from photostyle.cli.parameters import (
     MatchingName,
     Memory,
     Quiet,
+    RawBrightness,
     Render,
     RenderMode,
     Segment,
@@ -105,6 +107,7 @@ def batch(
     memory: Memory = None,
     fit_size: FitSize = FIT_SIZE,
     bits: Bits = None,
+    raw_brightness: RawBrightness = BrightnessName("shot"),  # type: ignore[valid-type]
     report: Annotated[
         Path | None,
         typer.Option(metavar="FILE.json", help="Write what became of each photo.", show_default=False),
@@ -146,6 +149,7 @@ def batch(
         tuple(styles), style_file, fit if styles else DEFAULTS, common if style_file else None,
         own if style_file else {}, segment, pairs, tuple(kept), model or (None if style_file else "small"),
         unpool.value if unpool else None, device.value, size, rendering, int(bits.value) if bits else None, shared_fit,
+        raw_brightness.value,
     )  # fmt: skip
     made, state = settings(options), read_state(out)
     used = [path for _, path in styles] + ([style_file] if style_file else [])

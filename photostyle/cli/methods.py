@@ -168,6 +168,7 @@ def run(
     device: str,
     size: int | None,
     bits: int | None,
+    raw_brightness: Any,
     report: Path | None,
     overwrite: bool,
     quiet: bool,
@@ -188,7 +189,7 @@ def run(
     if report:
         check_output(report, overwrite=overwrite, extensions=(".json",))
     where = resolve(device)
-    style = Reference(load(styles[0][1], size)) if info.styled else None
+    style = Reference(load(styles[0][1], size, raw_brightness)) if info.styled else None
     networks, through = find_networks(info, where, features=features, looks=looks, model=model, unpool=unpool)
     if through and not quiet:
         console.say(f"{info.name} looks through {through}")
@@ -216,7 +217,7 @@ def run(
             method_file(
                 job, content, style, output, masks=masks, regions=settings,
                 decided=lambda made: decisions.update({content: made}), progress=progress, should_stop=stop,
-                side=size, bits=bits, overwrite=overwrite,
+                side=size, bits=bits, raw_brightness=raw_brightness, overwrite=overwrite,
             )  # fmt: skip
             seconds = time.monotonic() - began
             told.append({"content": str(content), "output": str(output), "seconds": seconds, "error": None})

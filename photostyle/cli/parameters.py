@@ -27,6 +27,7 @@ MatchingName = Enum("MatchingName", {name: name for name in MATCHINGS}, type=str
 Switch = Enum("Switch", {name: name for name in ("on", "off")}, type=str)  # type: ignore[misc]
 RenderMode = Enum("RenderMode", {name: name for name in ("auto", "full", "grid")}, type=str)  # type: ignore[misc]
 BitDepth = Enum("BitDepth", {name: name for name in ("8", "16")}, type=str)  # type: ignore[misc]
+BrightnessName = Enum("BrightnessName", {name: name for name in ("shot", "auto")}, type=str)  # type: ignore[misc]
 EngineName = Enum("EngineName", {name: name for name in ("local", "ray")}, type=str)  # type: ignore[misc]
 UnpoolName = Enum("UnpoolName", {name: name for name in ("sum", "cat5")}, type=str)  # type: ignore[misc]
 
@@ -80,6 +81,9 @@ FitSize = Annotated[
 Bits = Annotated[  # type: ignore[valid-type]
     BitDepth | None,
     typer.Option(help="Bits a sample of results; 16 for PNG and TIFF.", show_default="those of the photo"),
+]
+RawBrightness = Annotated[  # type: ignore[valid-type]
+    BrightnessName, typer.Option(help="Camera raw: exposed as it was shot, or each photo brightened by itself.")
 ]
 EngineChoice = Annotated[EngineName, typer.Option(help="Processes of this machine, or a Ray cluster.")]  # type: ignore[valid-type]
 Address = Annotated[

@@ -15,6 +15,7 @@ from photostyle.cli.parameters import (
     FIT_SIZE,
     SEGMENT,
     Bits,
+    BrightnessName,
     ContentMask,
     Contents,
     Device,
@@ -30,6 +31,7 @@ from photostyle.cli.parameters import (
     Out,
     Overwrite,
     Quiet,
+    RawBrightness,
     Render,
     RenderMode,
     ReportFile,
@@ -96,6 +98,7 @@ def photo(
     memory: Memory = None,
     fit_size: FitSize = FIT_SIZE,
     bits: Bits = None,
+    raw_brightness: RawBrightness = BrightnessName("shot"),  # type: ignore[valid-type]
     save_style: Annotated[
         Path | None, typer.Option(metavar="FILE.style", help="Keep the fitted style.", show_default=False)
     ] = None,
@@ -142,7 +145,7 @@ def photo(
             features=features, looks=looks, model=model, unpool=unpool.value if unpool else None, smooth=smooth,
             masks=(content_mask, style_mask), segment=methods.segmentation(context, other, segment),
             mask_refine=mask_refine.value == "on", mapping=pairs, device=device.value, size=size, bits=depth,
-            report=report, overwrite=overwrite, quiet=quiet,
+            raw_brightness=raw_brightness.value, report=report, overwrite=overwrite, quiet=quiet,
         )  # fmt: skip
 
     from photostyle.device import resolve
@@ -163,7 +166,10 @@ def photo(
     where = resolve(device.value)
     network = load_model(model, unpool=unpool.value if unpool else None, device=where)
     # Of a style nothing but what is measured is needed.
-    references = [Reference(load(path, size).reduced(rendering.fit_pixels), region) for region, path in styles]
+    references = [
+        Reference(load(path, size, raw_brightness.value).reduced(rendering.fit_pixels), region)
+        for region, path in styles
+    ]
     masked = content_mask is not None and style_mask is not None
     found = None if masked else find_segmentation(segment, network, where)
     settings = RegionSettings(found, mask_refine.value == "on", pairs, kept)
@@ -175,7 +181,7 @@ def photo(
         transfer = stylize_file(
             network, content, references, output, options, masks=(content_mask, style_mask), regions=settings,
             decided=lambda made: decisions.update({content: made}), side=size, rendering=rendering, bits=depth,
-            overwrite=overwrite,
+            raw_brightness=raw_brightness.value, overwrite=overwrite,
         )  # fmt: skip
         if save_style:
             save_transfer(transfer, save_style, overwrite=overwrite)
