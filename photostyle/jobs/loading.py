@@ -74,6 +74,12 @@ class Loaded:
         known = {str(label): name for label, name in (names or {}).items()}
         return Regions({known.get(name, name): weight for name, weight in regions.weights.items()}, hard=True)
 
+    def shared_regions(self, share: npt.NDArray[np.float32], names: Sequence[str]) -> Regions:
+        """Two soft regions at the image's size: `share` (H, W) is of the second name, the rest of the first."""
+        full = torch.from_numpy(share)
+        both = Regions.from_weights({names[0]: 1 - full, names[1]: full})
+        return both.resized((self.image.shape[-2], self.image.shape[-1]))
+
 
 def weighed(photos: Sequence[Loaded], regions: Sequence[Regions] | None) -> Sequence[Regions] | None:
     """The photos' regions, one each or None, which then know how much can be seen of each pixel."""

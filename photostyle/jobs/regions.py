@@ -158,7 +158,9 @@ def segmented(photo: Loaded, segment: Segmentation) -> Regions:
 
 
 def masked(photo: Loaded, mask: Path, labels: LabelMap, *, refined: bool) -> Regions:
-    """The regions of a mask, brought to the photo's size. Raises MaskError, which names `mask`."""
+    """The regions of a mask at the photo's size; soft ones stay as painted. Raises MaskError, which names `mask`."""
+    if labels.share is not None:
+        return photo.shared_regions(labels.share, [labels.names[label] for label in sorted(labels.names)])
     regions = photo.regions(labels.labels, mask, labels.names)
     return refine(regions, photo.image) if refined else regions
 
