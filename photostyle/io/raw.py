@@ -47,7 +47,8 @@ def read_raw(path: Path, max_pixels: int, brightness: RawBrightness = "shot") ->
     try:
         with rawpy.imread(str(path)) as raw:
             check_pixels(raw.sizes.width, raw.sizes.height, path, max_pixels)
-            balanced = any(value > 0 for value in raw.camera_whitebalance)
+            # Of a missing one LibRaw tells zeros, but for a green of 1; a sensor without colours has none to miss.
+            balanced = raw.num_colors < 3 or all(value > 0 for value in raw.camera_whitebalance[:3])
             values = raw.postprocess(
                 use_camera_wb=balanced,
                 output_bps=16,
