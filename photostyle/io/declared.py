@@ -158,13 +158,13 @@ def profile(name: str, colours: tuple[float, ...], power: float | None) -> bytes
     white, primaries = [*colours[:2], 1.0], [part for i in (2, 4, 6) for part in (*colours[i : i + 2], 1.0)]
     power_law = bytes(imagecodecs.cms_profile("rgb", whitepoint=white, primaries=primaries, gamma=power or 1.0))
     # LittleCMS makes the curve of sRGB as a formula for its own sRGB only, which then takes the colours of the other.
-    icc = bytearray(power_law if power else imagecodecs.cms_profile("srgb"))
-    for tag, place in _tags(bytes(icc)).items():
+    made = bytearray(power_law if power else imagecodecs.cms_profile("srgb"))
+    for tag, place in _tags(bytes(made)).items():
         if tag in _COLOURS:
-            icc[place] = power_law[_tags(power_law)[tag]]
+            made[place] = power_law[_tags(power_law)[tag]]
     for known in _BUILT_IN:  # texts of one length, so that the profile stays whole
-        icc = icc.replace(known.encode("utf-16-be"), name[: len(known)].ljust(len(known)).encode("utf-16-be"))
-    icc = bytes(icc)
+        made = made.replace(known.encode("utf-16-be"), name[: len(known)].ljust(len(known)).encode("utf-16-be"))
+    icc = bytes(made)
     return None if is_srgb(icc) else icc
 
 

@@ -57,14 +57,14 @@ def find_soft(values: Values, white: int, *, lossy: bool) -> Soft | None:
     if most - least < _RANGE or (white > _WHITE and most < _DEEP_END * _WHITE):
         return None
     if (_smooth_lossy if lossy else _smooth)(scaled):
-        return Soft(scaled / _WHITE)
+        return Soft(scaled / np.float32(_WHITE))
     return None if lossy else _antialiased(scaled, exact=white > _WHITE)
 
 
 def _smooth(scaled: FloatArray) -> bool:
     if np.count_nonzero(np.bincount(scaled.astype(np.uint8).ravel())) <= _MANY:
         return False
-    changed = small = 0
+    changed, small = 0, 0
     for lines in (_sampled(scaled), _sampled(scaled.T)):
         steps = np.abs(np.diff(lines, axis=1))
         differ = steps > 0
@@ -72,8 +72,8 @@ def _smooth(scaled: FloatArray) -> bool:
         beside = np.zeros_like(differ)
         beside[:, 1:] |= differ[:, :-1]
         beside[:, :-1] |= differ[:, 1:]
-        changed += np.count_nonzero(differ)
-        small += np.count_nonzero(differ & (steps <= _STEP) & (beside | (steps < 1.5)))
+        changed += int(np.count_nonzero(differ))
+        small += int(np.count_nonzero(differ & (steps <= _STEP) & (beside | (steps < 1.5))))
     return bool(changed) and small >= _SMOOTH * changed
 
 

@@ -75,7 +75,8 @@ def _coarser(colours: FloatArray, weight: FloatArray) -> tuple[FloatArray, Float
         total[:rows, :columns] += part
         summed[:rows, :columns] += colours[top::2, left::2] * part[..., None]
     summed /= np.maximum(total, np.finfo(np.float32).tiny)[..., None]
-    return summed, total / 4
+    weights: FloatArray = (total / 4).astype(np.float32)
+    return summed, weights
 
 
 def _enlarged(plane: FloatArray, shape: tuple[int, ...]) -> FloatArray:
