@@ -8,11 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from photostyle.batch.work import BatchOptions, Tools, prepare
 from photostyle.errors import ImageReadError, ParameterError, PhotostyleError
 from photostyle.io import atomic_write
 from photostyle.jobs.fitting import fit
-from photostyle.jobs.loading import Loaded, explained, load
+from photostyle.jobs.loading import Loaded, explained, load, weighed
 from photostyle.jobs.regions import segmented
 from photostyle.regions.labels import check_named, match
 from photostyle.regions.regions import Regions, side_by_side
@@ -64,9 +66,12 @@ def _read(
     pixels, images, regions = _pixels(options, len(contents)), [], []
     for number, content in enumerate(contents, 1):
         try:
-            seen = load(content, options.side).reduced(pixels)
-            if tools.regions.segment:
-                regions.append(segmented(seen, tools.regions.segment))
+            seen = load(content, options.side, options.raw_brightness).reduced(pixels)
+            found = segmented(seen, tools.regions.segment) if tools.regions.segment else Regions({}, hard=True)
+            visible = seen.visible
+            if visible is None and not found.weights:
+                visible = torch.ones(()).expand(seen.photo.size)
+            regions.append(found.through(visible))
             images.append(_own(seen))
         except PhotostyleError as error:  # told when its turn comes
             logger.info("left out of the shared look: %s", error)
@@ -89,8 +94,9 @@ def _pixels(options: BatchOptions, count: int) -> int:
 
 def _matched(options: BatchOptions, tools: Tools, regions: Sequence[Regions]) -> tuple[Any, dict[str, Any]]:
     """Options and regions for the fit, decided on all photos side by side."""
-    if not regions:
-        return options.fit, {}
+    loaded = [reference.loaded for reference in tools.references]
+    if not any(found.weights for found in regions):
+        return options.fit, {"content_regions": regions, "style_regions": weighed(loaded, None)}
     side = (_MATCHED_SIDE, _MATCHED_SIDE)
     shoot = side_by_side([Regions(found.at(side), found.hard) for found in regions])
     styles = [reference.regions for reference in tools.references if reference.regions]
@@ -103,5 +109,5 @@ def _matched(options: BatchOptions, tools: Tools, regions: Sequence[Regions]) ->
         keep=options.keep,
     ).sources
     strengths = {**options.fit.strengths, **dict.fromkeys(options.keep, 0.0)}
-    names = {"content_regions": regions, "style_regions": styles, "sources": sources}
+    names = {"content_regions": regions, "style_regions": weighed(loaded, styles), "sources": sources}
     return replace(options.fit, strengths=strengths), names

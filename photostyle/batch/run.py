@@ -70,6 +70,7 @@ def settings(options: BatchOptions) -> dict[str, Any]:
         "render": [rendering.mode, rendering.fit_pixels] if rendering else None,
         "bits": options.bits,
         "shared fit": options.shared,
+        **({"raw brightness": options.raw_brightness} if options.raw_brightness != "shot" else {}),
     }
     normal: dict[str, Any] = json.loads(json.dumps(made))
     return normal

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from photostyle.errors import OutputError, PhotostyleError
 from photostyle.io import ensure_folder
+from photostyle.io.raw import RawBrightness
 from photostyle.options import FitOptions
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class BatchOptions:
         rendering: how photos of any size are done; None plans by itself. Its memory is for all workers of a machine.
         bits: 8 or 16 a sample; None as the photos.
         shared: style photos are fitted once, to all photos together.
+        raw_brightness: of camera raw (`photostyle.io.raw`).
     """
 
     styles: tuple[tuple[str | None, Path], ...] = ()
@@ -63,6 +65,7 @@ class BatchOptions:
     rendering: Rendering | None = None
     bits: int | None = None
     shared: bool = False
+    raw_brightness: RawBrightness = "shot"
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,8 @@ class BatchSetup:
             torch.set_num_threads(max(1, torch.get_num_threads() // self.sharing))
         tools = prepare(options, self.sharing, self.look)
         common: dict[str, Any] = {
-            "regions": tools.regions, "rendering": tools.rendering, "side": options.side, "bits": options.bits
+            "regions": tools.regions, "rendering": tools.rendering, "side": options.side, "bits": options.bits,
+            "raw_brightness": options.raw_brightness,
         }  # fmt: skip
         if tools.saved is None:
 
@@ -191,7 +195,7 @@ def prepare(options: BatchOptions, sharing: int = 1, look: Path | None = None) -
     found = find_segmentation(segment, model, device)
     settings = RegionSettings(found, True, options.mapping, options.keep)
     references = [
-        Reference(load(path, options.side).reduced(rendering.fit_pixels), region)
+        Reference(load(path, options.side, options.raw_brightness).reduced(rendering.fit_pixels), region)
         for region, path in ([] if saved else options.styles)
     ]
     return Tools(model, saved, segment_styles(references, settings), settings, rendering)

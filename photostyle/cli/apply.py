@@ -60,7 +60,7 @@ def apply(
         apply_file(
             saved, content, target, mask=regions.content_mask, regions=settings, strength=common, strengths=strengths,
             decided=lambda made: decisions.update({content: made}), side=large.size, rendering=rendering,
-            bits=output.depth, overwrite=output.overwrite,
+            bits=output.depth, raw_brightness=output.raw_brightness, overwrite=output.overwrite,
         )  # fmt: skip
 
     report = Report(output.report, decisions, output.overwrite)

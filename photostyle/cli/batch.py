@@ -97,6 +97,7 @@ def batch(
         tuple(photos), style_file, fit if photos else DEFAULTS, common if style_file else None,
         own if style_file else {}, regions.segment, pairs, tuple(kept), model or (None if style_file else "small"),
         network.unpool, network.device, large.size, rendering, output.depth, look.shared_fit,
+        output.raw_brightness,
     )  # fmt: skip
     made, state = settings(options), read_state(out)
     used = [path for _, path in photos] + ([style_file] if style_file else [])

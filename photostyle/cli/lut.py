@@ -46,7 +46,9 @@ class Table(Group, panel=OUTPUT):
     size: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Colours along each side of the cube.", show_default=f"{_SIZE}; {_HALD_SIZE} in a .png"
+            metavar="N",
+            help="Colours along each side of the cube, 2 to 129. Pillow reads up to 65, OpenColorIO 129, FFmpeg 256.",
+            show_default=f"{_SIZE}; {_HALD_SIZE} in a .png",
         ),
     ] = None
     preview: Annotated[
@@ -84,6 +86,7 @@ def lut(
         regions.check(look, styles)
 
     from photostyle.io import check_apart
+    from photostyle.io.luts import too_large_for
     from photostyle.jobs.applying import Application, applied
     from photostyle.jobs.loading import load
     from photostyle.jobs.lut import POOR, check, lut_file
@@ -125,6 +128,11 @@ def lut(
         console.say(
             f"{out} written: {found.table:.1f} dB from the full result; the photo itself is {found.untouched:.1f} dB "
             "from it"
+        )
+    unread = too_large_for(table.colours)
+    if unread and not running.quiet:
+        console.say(
+            f"warning: a table of {table.colours} a side is too large for {', '.join(unread)} and others; 65 or less fits"
         )
     if found.poor and not running.quiet:
         console.say(

@@ -53,7 +53,7 @@ def run(info: MethodInfo, options: Any, request: Request) -> None:
     after = check_smooth("off" if other.smooth is None or "smooth" in fields_of(info) else other.smooth)
     outputs = output.of(contents, [*(path for _, path in styles), *regions.masks])
     where, side = request.network.where(), request.large.size
-    style = Reference(load(styles[0][1], side)) if info.styled else None
+    style = Reference(load(styles[0][1], side, output.raw_brightness)) if info.styled else None
     networks, through = find_networks(
         info, where, features=other.features, looks=other.looks, model=request.network.name,
         unpool=request.network.unpool,
@@ -83,7 +83,7 @@ def run(info: MethodInfo, options: Any, request: Request) -> None:
             method_file(
                 job, content, style, target, masks=regions.masks, regions=settings,
                 decided=lambda made: decisions.update({content: made}), progress=progress, should_stop=stop,
-                side=side, bits=output.depth, overwrite=output.overwrite,
+                side=side, bits=output.depth, raw_brightness=output.raw_brightness, overwrite=output.overwrite,
             )  # fmt: skip
             seconds = time.monotonic() - began
             told.append({"content": str(content), "output": str(target), "seconds": seconds, "error": None})

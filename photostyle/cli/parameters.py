@@ -24,6 +24,8 @@ Device = Literal["auto", "cpu", "cuda"]
 Switch = Literal["on", "off"]
 RenderMode = Literal["auto", "full", "grid"]
 BitDepth = Literal["8", "16"]
+RawBrightness = Literal["shot", "auto"]
+FinishName = Literal["smooth", "windows", "off", "on"]
 UnpoolName = Literal["sum", "cat5"]
 EngineName = Literal["local", "ray"]
 

@@ -62,7 +62,10 @@ def photo(
     where = network.where()
     model = network.load(where)
     # Of a style nothing but what is measured is needed.
-    references = [Reference(load(path, large.size).reduced(rendering.fit_pixels), region) for region, path in photos]
+    references = [
+        Reference(load(path, large.size, output.raw_brightness).reduced(rendering.fit_pixels), region)
+        for region, path in photos
+    ]
     settings = regions.settings(model, where, find=not all(regions.masks))
     if regions.style_mask is None:
         references = prepare(references, settings)
@@ -72,7 +75,7 @@ def photo(
         transfer = stylize_file(
             model, content, references, target, options, masks=regions.masks, regions=settings,
             decided=lambda made: decisions.update({content: made}), side=large.size, rendering=rendering,
-            bits=output.depth, overwrite=output.overwrite,
+            bits=output.depth, raw_brightness=output.raw_brightness, overwrite=output.overwrite,
         )  # fmt: skip
         if output.save_style:
             save_transfer(transfer, output.save_style, overwrite=output.overwrite)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from scipy.interpolate import make_interp_spline
 from scipy.sparse.linalg import cg
 
 from photostyle.errors import NumericalError, ParameterError
@@ -29,6 +30,10 @@ _SMOOTHNESS = 1e-4  # share of the data term, per sample and grid point
 _IDENTITY = 1e-7
 _MONOTONE = 100.0  # weight of a falling step against the smoothness
 _ROUNDS = 4
+_LARGEST_SOLVED = 65  # of larger tables the points between are interpolated
+_SMALLEST_HALVED = 12
+_USUAL = 33  # a larger table begins at this one's, to which little is to be added
+_ITERATIONS, _FEW_ITERATIONS = 2000, 40
 _FALL = 1e-4  # a fall smaller than this between neighbours cannot be seen
 
 
@@ -83,12 +88,23 @@ def fit_lut(before: npt.NDArray[np.floating], after: npt.NDArray[np.floating], s
         ParameterError: shapes differ, no colours, or a size out of range.
         NumericalError: NaN or infinity among the colours.
     """
-    start = identity(size).reshape(-1, 3)
+    check_size(size)
     x, y = (np.asarray(colours, np.float64).reshape(-1, 3) for colours in (before, after))
     if before.shape != after.shape or not len(x):
         raise ParameterError(f"a LUT is fitted to as many colours before as after, got {before.shape}, {after.shape}")
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise NumericalError("the colours to fit a LUT to contain NaN or infinity")
+    if size <= _LARGEST_SOLVED:
+        return Lut(_monotone(_solved(x, y, size)))
+    # Between so many grid points as are solved for there is nothing that a photo could tell: smooth curves do.
+    coarse = _solved(x, y, _LARGEST_SOLVED)
+    return Lut(_monotone(_enlarged(coarse, size)))
+
+
+def _solved(x: FloatArray, y: FloatArray, size: int) -> FloatArray:
+    """The table (N, N, N, 3) for colours (n, 3) before and after, begun at those of a table of half the size."""
+    start = identity(size).reshape(-1, 3)
+    first = start if size <= _SMALLEST_HALVED else _enlarged(_solved(x, y, (size + 1) // 2), size).reshape(-1, 3)
     data = _weights(x, size)
     share = len(start) / len(x)  # so that smoothness means the same for every number of samples and grid points
     curvature, steps = _second_differences(size), _steps(size)
@@ -96,22 +112,38 @@ def fit_lut(before: npt.NDArray[np.floating], after: npt.NDArray[np.floating], s
     normal = (data.T @ data) * share + stiff + sparse.identity(len(start)) * _IDENTITY
     target = (data.T @ y) * share + start * _IDENTITY
     table = np.empty_like(start)
+    rounds = _ITERATIONS if size <= _USUAL else _FEW_ITERATIONS
     for channel in range(3):
-        table[:, channel] = _solve_monotone(normal.tocsr(), target[:, channel], steps[channel], start[:, channel])
-    cube = np.clip(table, 0, 1).reshape(size, size, size, 3)
-    for channel in range(3):  # what little still falls is held level
+        table[:, channel] = _solve_monotone(
+            normal.tocsr(), target[:, channel], steps[channel], first[:, channel], rounds
+        )
+    return table.reshape(size, size, size, 3)
+
+
+def _monotone(table: FloatArray) -> FloatArray:
+    """The table in [0, 1], what little still falls held level."""
+    cube: FloatArray = np.clip(table, 0, 1)
+    for channel in range(3):
         cube[..., channel] = np.maximum.accumulate(cube[..., channel], axis=channel)
-    return Lut(cube)
+    return cube
+
+
+def _enlarged(table: FloatArray, size: int) -> FloatArray:
+    """A table at another size, by cubic splines along its axes."""
+    for axis in range(3):
+        spline = make_interp_spline(np.linspace(0, 1, table.shape[axis]), table, k=3, axis=axis)
+        table = np.asarray(spline(np.linspace(0, 1, size)), np.float64)
+    return table
 
 
 def _solve_monotone(
-    normal: sparse.csr_matrix, target: FloatArray, steps: sparse.csr_matrix, x: FloatArray
+    normal: sparse.csr_matrix, target: FloatArray, steps: sparse.csr_matrix, x: FloatArray, iterations: int
 ) -> FloatArray:
     penalty = sparse.csr_matrix(normal.shape)
     for _ in range(_ROUNDS):
         system = normal + penalty
         scale = sparse.diags(1 / system.diagonal())
-        x, _ = cg(system, target, x0=x, rtol=1e-6, maxiter=2000, M=scale)
+        x, _ = cg(system, target, x0=x, rtol=1e-6, maxiter=iterations, M=scale)
         falling = steps @ np.clip(x, 0, 1) < -_FALL
         if not falling.any():
             break

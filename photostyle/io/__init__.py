@@ -14,6 +14,7 @@ from photostyle.io.files import (
 from photostyle.io.images import (
     MIN_SIDE,
     Photo,
+    as_seen,
     check_size,
     limit_size,
     photo_extensions,
@@ -31,6 +32,7 @@ __all__ = [
     "UNSURE",
     "LabelMap",
     "Photo",
+    "as_seen",
     "atomic_write",
     "canonical",
     "check_apart",

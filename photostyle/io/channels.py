@@ -12,6 +12,7 @@ import numpy.typing as npt
 from PIL import ExifTags, Image
 
 from photostyle.errors import ImageReadError
+from photostyle.io.declared import full_range
 from photostyle.io.opening import DAMAGE, describe
 from photostyle.io.profiles import FloatArray, goes_both_ways, is_srgb, profile_space, to_working
 
@@ -21,8 +22,8 @@ Colours = tuple[FloatArray, FloatArray | None, bytes | None]
 """Working RGB (H, W, 3), alpha (H, W) in [0, 1] or None, and the RGB profile to go back to or None."""
 
 
-def to_rgb(image: Image.Image, icc: bytes | None, path: Path) -> Colours:
-    """Return the `Colours` of a decoded Pillow image; as `from_array`.
+def to_rgb(image: Image.Image, icc: bytes | None, path: Path, *, narrow: bool = False) -> Colours:
+    """Return the `Colours` of a decoded Pillow image, whose samples may have a narrow range; as `from_array`.
 
     Raises:
         ImageReadError: NaN or infinity, or integers without a defined white.
@@ -30,12 +31,13 @@ def to_rgb(image: Image.Image, icc: bytes | None, path: Path) -> Colours:
     """
     if image.mode.startswith("I") or image.mode == "F":
         grey, alpha = _deep_grey(image, path)
-        return from_array(grey[..., None], alpha, icc, path)
+        return from_array(full_range(grey[..., None]) if narrow else grey[..., None], alpha, icc, path)
     colour, mask = _split(image)
     values = np.asarray(colour)
-    return from_array(
-        values[..., None] if values.ndim == 2 else values, None if mask is None else np.asarray(mask), icc, path
-    )
+    values = values[..., None] if values.ndim == 2 else values
+    if narrow:
+        values = full_range(values)
+    return from_array(values, None if mask is None else np.asarray(mask), icc, path)
 
 
 def from_array(values: npt.NDArray[Any], alpha: npt.NDArray[Any] | None, icc: bytes | None, path: Path) -> Colours:

@@ -1,7 +1,8 @@
-"""Photos that Pillow would cut to 8 bits or does not know: 16-bit PNG, deep or unusual TIFF, HEIC, camera RAW.
+"""Photos that Pillow would cut to 8 bits or does not know: 16-bit PNG, deep or unusual TIFF.
 
-Each is decoded by the library that keeps every bit: imagecodecs, tifffile, pillow-heif (extra ``heic``), rawpy (extra
-``raw``). As everywhere in `photostyle.io`, whatever is wrong with a file becomes an ImageReadError.
+Each is decoded by the library that keeps every bit, imagecodecs or tifffile; `photostyle.io.coded` and
+`photostyle.io.raw` have more of them. As everywhere in `photostyle.io`, whatever is wrong with a file becomes an
+ImageReadError.
 """
 
 from __future__ import annotations
@@ -24,11 +25,6 @@ from photostyle.io.opening import DAMAGE, check_pixels, describe, logged_warning
 logger = logging.getLogger(__name__)
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # its words on damaged tags went to stderr, unasked
 
-RAW_EXTENSIONS = frozenset((
-    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw",
-    ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
-))  # fmt: skip
-HEIF_EXTENSIONS = frozenset((".heic", ".heif", ".hif"))
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _INK, _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB = 5, 0, 1, 2  # TIFF PhotometricInterpretation
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # TIFF ExtraSamples
@@ -67,7 +63,7 @@ def read_png(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
     try:
         values = imagecodecs.png_decode(path.read_bytes())
     except (imagecodecs.PngError, *DAMAGE) as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
     values = values[..., None] if values.ndim == 2 else values
     if values.shape[2] in (2, 4):
         return values[..., :-1], values[..., -1]
@@ -100,7 +96,7 @@ def read_tiff(path: Path, max_pixels: int, exif: Image.Exif | None) -> Raster:
                 if ExifTags.IFD.Interop in exif.get_ifd(ExifTags.IFD.Exif):
                     exif.get_ifd(ExifTags.IFD.Interop)
     except (imagecodecs.DelayedImportError, *DAMAGE) as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
     return Raster(values, alpha, exif, _packet(icc), _packet(xmp))
 
 
@@ -144,52 +140,6 @@ def _unmultiplied(values: npt.NDArray[Any], alpha: npt.NDArray[Any]) -> npt.NDAr
     return np.clip(np.where(alpha[..., None] > 0, straight, values / full), 0, 1).astype(np.float32)
 
 
-def read_heif(path: Path, max_pixels: int) -> Raster:
-    """Return a HEIC photo with all its bits; libheif applies the orientation. Raises ImageReadError."""
-    try:
-        from pillow_heif import open_heif
-    except ImportError as error:
-        raise ImageReadError(f"{path}: HEIC photos need one more library; pip install 'photostyle[heic]'") from error
-    try:
-        image = open_heif(path, convert_hdr_to_8bit=False)
-        check_pixels(image.size[0], image.size[1], path, max_pixels)
-        values, info = np.asarray(image), image.info
-        exif = Image.Exif()
-        exif.load(info.get("exif") or b"")
-    except DAMAGE as error:
-        raise _damaged(path, error) from error
-    values = values[..., None] if values.ndim == 2 else values
-    alpha = values[..., -1] if values.shape[2] in (2, 4) else None
-    colours = values if alpha is None else values[..., :-1]
-    return Raster(colours, alpha, exif, info.get("icc_profile") or None, info.get("xmp") or None, turned=True)
-
-
-def read_raw(path: Path, max_pixels: int) -> Raster:
-    """Return a camera's raw photo, developed by LibRaw: camera white balance, 16 bits, sRGB, turned upright.
-
-    Raises:
-        ImageReadError: damaged, too large, an unknown camera, or rawpy is not installed.
-    """
-    try:
-        import rawpy
-    except ImportError as error:
-        raise ImageReadError(f"{path}: camera raw needs one more library; pip install 'photostyle[raw]'") from error
-    try:
-        with rawpy.imread(str(path)) as raw:
-            check_pixels(raw.sizes.width, raw.sizes.height, path, max_pixels)
-            values = raw.postprocess(
-                use_camera_wb=True, output_bps=16, output_color=rawpy.ColorSpace.sRGB, gamma=(2.4, 12.92)
-            )
-    except (rawpy.LibRawError, *DAMAGE) as error:
-        raise _damaged(path, error) from error
-    exif = Image.Exif()
-    try:
-        with logged_warnings(path), path.open("rb") as stream:
-            exif.load_from_fp(stream)
-    except DAMAGE:
-        exif = Image.Exif()  # not every maker's raw is a TIFF inside
-    return Raster(values, None, exif, None, None, turned=True)
-
-
-def _damaged(path: Path, error: BaseException) -> ImageReadError:
+def damaged(path: Path, error: BaseException) -> ImageReadError:
+    """What a decoder raised, as this project says it."""
     return ImageReadError(f"{path}: damaged or truncated image ({describe(error)}); get an intact copy of the file")

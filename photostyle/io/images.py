@@ -12,8 +12,10 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from photostyle.errors import ImageReadError, ImageSizeError, ParameterError
-from photostyle.io import deep
+from photostyle.io import declared, deep
 from photostyle.io.channels import from_array, to_rgb
+from photostyle.io.coded import HEIF_EXTENSIONS, read_coded, read_heif
+from photostyle.io.declared import full_range
 from photostyle.io.files import StrPath
 from photostyle.io.metadata import parsed_exif, read_exif, read_xmp, upright, upright_array
 from photostyle.io.opening import (
@@ -26,6 +28,8 @@ from photostyle.io.opening import (
     pillow_extensions,
 )
 from photostyle.io.profiles import FloatArray
+from photostyle.io.raw import RAW_EXTENSIONS, RawBrightness, check_raw_brightness, read_raw
+from photostyle.io.transparency import premultiplied_resize, resized, uncovered
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +49,8 @@ class Photo:
     path: where it was read from.
     xmp: XMP packet without orientation and thumbnails, or None.
     bits: 8 or 16 a sample, as the file had (deeper ones count as 16).
+    hidden: (N, 3) what the file has under alpha 0, in the order of rows, where `pixels` hold something else there
+        (`as_seen`), or None.
     """
 
     pixels: FloatArray
@@ -54,6 +60,7 @@ class Photo:
     path: Path
     xmp: bytes | None = None
     bits: int = 8
+    hidden: FloatArray | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -61,49 +68,63 @@ class Photo:
         return self.pixels.shape[0], self.pixels.shape[1]
 
 
-def read_photo(path: StrPath, *, max_pixels: int = MAX_PIXELS) -> Photo:
+def read_photo(path: StrPath, *, max_pixels: int = MAX_PIXELS, raw_brightness: RawBrightness = "shot") -> Photo:
     """Read the first frame of an image file of any size and mode as an RGB photo, with all its bits.
 
-    Colours come to the working space by the embedded profile (`photostyle.io.profiles`); CMYK and profiled grey
-    become sRGB. What gets lost on the way (frames, profiles) is logged as a warning.
+    Colours come to the working space by the embedded profile (`photostyle.io.profiles`) or what else the file declares
+    (`photostyle.io.declared`); CMYK and profiled grey become sRGB. What gets lost on the way (frames, profiles) is
+    logged as a warning.
+
+    Args:
+        path: the file.
+        max_pixels: what more than this is refused.
+        raw_brightness: of camera raw (`photostyle.io.raw.RawBrightness`).
 
     Raises:
         ImageReadError: missing, empty, damaged or truncated file, not an image, more than `max_pixels` pixels
-            (checked before decoding), NaN or infinity, a colour mode that cannot be converted, or a library for
-            HEIC or camera raw is not installed.
+            (checked before decoding), NaN or infinity, a colour mode that cannot be converted, HDR (PQ or HLG), or a
+            library for HEIC or camera raw is not installed.
+        ParameterError: there is no such raw brightness.
     """
+    check_raw_brightness(raw_brightness)
     source = Path(path)
     suffix = source.suffix.lower()
-    if suffix in deep.RAW_EXTENSIONS or suffix in deep.HEIF_EXTENSIONS:
+    if suffix in RAW_EXTENSIONS or suffix in HEIF_EXTENSIONS:
         check_file(source)
-        reader = deep.read_raw if suffix in deep.RAW_EXTENSIONS else deep.read_heif
-        return _from_raster(reader(source, max_pixels), source)
+        if suffix in RAW_EXTENSIONS:
+            return _from_raster(read_raw(source, max_pixels, raw_brightness), source)
+        return _from_raster(read_heif(source, max_pixels), source)
     try:
         with open_photo(source, max_pixels=max_pixels) as (image, is_deep):
             return _from_image(image, is_deep, source, max_pixels)
     except UnknownImageError:
         if not deep.is_tiff(source):
             raise
-        return _from_raster(deep.read_tiff(source, max_pixels, None), source)
+        return _from_tiff(deep.read_tiff(source, max_pixels, None), source)
 
 
 def _from_image(image: Image.Image, is_deep: bool, source: Path, max_pixels: int) -> Photo:
-    icc, xmp = image.info.get("icc_profile") or None, image.info.get("xmp")
+    exif = parsed_exif(image, source)
     if image.format == "TIFF" and (is_deep or _inverted(image)):
-        return _from_raster(deep.read_tiff(source, max_pixels, parsed_exif(image, source)), source)
-    if is_deep and image.format == "PNG":
-        values, alpha = deep.read_png(source)
-        return _from_raster(deep.Raster(values, alpha, parsed_exif(image, source), icc, xmp), source)
-    if is_deep:
+        return _from_tiff(deep.read_tiff(source, max_pixels, exif), source)
+    icc, narrow = declared.of_image(image, image.info.get("icc_profile") or None, exif, source)
+    xmp = image.info.get("xmp")
+    if is_deep and image.format in ("PNG", "AVIF", "JPEG2000"):
+        decoded = deep.read_png(source) if image.format == "PNG" else read_coded(source, image.format)
+        if decoded is not None:
+            values = full_range(decoded[0]) if narrow else decoded[0]
+            return _from_raster(deep.Raster(values, decoded[1], exif, icc, xmp), source)
+    elif is_deep:
         logger.warning("%s: more than 8 bits per colour channel; read with 8", source)
     orientation, exif_block = read_exif(image, source)
     deep_grey = image.mode.startswith("I") or image.mode == "F"
     try:
-        pixels, alpha, icc = to_rgb(upright(image, orientation), icc, source)
+        pixels, alpha, icc = to_rgb(upright(image, orientation), icc, source, narrow=narrow)
     except DAMAGE as error:
         raise ImageReadError(
             f"{source}: cannot be converted from mode {image.mode} to RGB ({describe(error)}); save it as RGB"
         ) from error
+    icc = declared.of_result(icc, exif, source)
     return Photo(pixels, alpha, icc, exif_block, source, read_xmp(xmp), 16 if deep_grey else 8)
 
 
@@ -113,19 +134,37 @@ def _inverted(image: Image.Image) -> bool:
     return image.mode.startswith("I") and tags.get(ExifTags.Base.PhotometricInterpretation) == 0
 
 
+def _from_tiff(raster: deep.Raster, source: Path) -> Photo:
+    icc = declared.embedded(raster.icc, source) or declared.of_exif(raster.exif, source)
+    return _from_raster(dataclasses.replace(raster, icc=icc), source)
+
+
 def _from_raster(raster: deep.Raster, source: Path) -> Photo:
     orientation, exif = read_exif(raster.exif, source)
     turn = 1 if raster.turned else orientation
     values = upright_array(raster.values, turn)
     mask = None if raster.alpha is None else upright_array(raster.alpha, turn)
     pixels, alpha, icc = from_array(values, mask, raster.icc, source)
+    icc = declared.of_result(icc, raster.exif, source)
     bits = 8 if raster.values.dtype == np.uint8 else 16
     return Photo(pixels, alpha, icc, exif, source, read_xmp(raster.xmp), bits)
 
 
+def as_seen(photo: Photo) -> Photo:
+    """Return the photo with what lies under alpha 0 put aside, to be written again with a result.
+
+    Its pixels there continue what can be seen (`photostyle.io.transparency`), so that the rest decides nothing. The
+    given photo's pixels may be overwritten.
+    """
+    if photo.alpha is None or photo.hidden is not None:
+        return photo
+    pixels, hidden = uncovered(photo.pixels, photo.alpha)
+    return dataclasses.replace(photo, pixels=pixels, hidden=hidden)
+
+
 def photo_extensions() -> frozenset[str]:
     """Extensions, in lower case, of the files that `read_photo` reads, with the libraries that they need."""
-    return pillow_extensions() | deep.RAW_EXTENSIONS | deep.HEIF_EXTENSIONS
+    return pillow_extensions() | RAW_EXTENSIONS | HEIF_EXTENSIONS
 
 
 def check_size(photo: Photo) -> None:
@@ -153,15 +192,10 @@ def limit_size(photo: Photo, side: int) -> Photo:
     if max(height, width) <= side:
         return photo
     scale = side / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return dataclasses.replace(
-        photo,
-        pixels=np.stack([_resample(photo.pixels[..., channel], size) for channel in range(3)], axis=-1),
-        alpha=None if photo.alpha is None else _resample(photo.alpha, size),
-    )
-
-
-def _resample(plane: FloatArray, size: tuple[int, int]) -> FloatArray:
-    resized = Image.fromarray(np.ascontiguousarray(plane)).resize(size, Image.Resampling.LANCZOS)
-    # Lanczos overshoots at edges.
-    return np.clip(np.asarray(resized, dtype=np.float32), min(0.0, plane.min()), max(1.0, plane.max()))
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    alpha, least, most = photo.alpha, min(0.0, photo.pixels.min()), max(1.0, photo.pixels.max())
+    if alpha is None:
+        pixels = np.stack([resized(photo.pixels[..., channel], size) for channel in range(3)], axis=-1)
+    else:
+        pixels, alpha = premultiplied_resize(photo.pixels, alpha, size), resized(alpha, size).clip(0, 1)
+    return dataclasses.replace(photo, pixels=pixels.clip(least, most), alpha=alpha, hidden=None)

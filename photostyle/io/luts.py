@@ -1,7 +1,8 @@
 """Look-up tables on disk, for Lightroom, Resolve, ffmpeg and others: .cube text and Hald PNG.
 
 No light library writes .cube: pillow-lut reads only, colour-science brings a colour laboratory along. The format is a
-header of three words and rows of numbers (Adobe, Cube LUT Specification 1.0), which NumPy prints.
+header of a few words and rows of numbers (Adobe, Cube LUT Specification 1.0), which NumPy prints. The specification
+lets the words come in any order; FFmpeg's lut3d takes no notice of a domain before the size.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from photostyle.io.files import StrPath, atomic_write, check_output
 EXTENSIONS: tuple[str, ...] = (".cube", ".png")
 """What `write_lut` can write: a .cube file, or a Hald image."""
 
-HALD_LEVELS: tuple[int, ...] = (4, 5, 6, 7, 8, 9, 10, 12)
+HALD_LEVELS: tuple[int, ...] = (4, 5, 6, 7, 8, 9, 10, 11)
+
+READERS: tuple[tuple[str, int], ...] = (("Pillow", 65), ("OpenColorIO", 129), ("FFmpeg", 256))
+"""The largest cubes that programs read; most that grade or retouch stop at 65 as well."""
 
 
 def hald_level(size: int) -> int:
@@ -43,6 +47,11 @@ def check_lut(path: StrPath, size: int, *, overwrite: bool) -> None:
         hald_level(size)
 
 
+def too_large_for(size: int) -> list[str]:
+    """Names of the programs of `READERS` that read no cube of this size, with the most that they do."""
+    return [f"{name} (up to {most})" for name, most in READERS if size > most]
+
+
 def write_lut(path: StrPath, table: npt.NDArray[np.floating[Any]], *, title: str = "", overwrite: bool = False) -> None:
     """Write a cube (N, N, N, 3), ``table[r, g, b]`` in [0, 1], as the extension says.
 
@@ -62,7 +71,8 @@ def write_lut(path: StrPath, table: npt.NDArray[np.floating[Any]], *, title: str
     if target.suffix.lower() == ".cube":
         text = io.BytesIO()
         words = " ".join(title.replace('"', "'").split()).encode("ascii", "replace").decode()
-        np.savetxt(text, rows, "%.6f", header=f'TITLE "{words}"\nLUT_3D_SIZE {size}', comments="")
+        header = f'TITLE "{words}"\nLUT_3D_SIZE {size}\nDOMAIN_MIN 0.0 0.0 0.0\nDOMAIN_MAX 1.0 1.0 1.0'
+        np.savetxt(text, rows, "%.6f", header=header, comments="")
         data = text.getvalue()
     else:
         side = hald_level(size) ** 3

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from photostyle.errors import ImageReadError, MaskError
+from photostyle.errors import MaskError
 from photostyle.io.files import StrPath, atomic_write
 from photostyle.io.mask_colours import (
     CLASS_COLOURS,
@@ -25,44 +25,23 @@ from photostyle.io.mask_colours import (
     pack,
     region_colours,
 )
-from photostyle.io.opening import DAMAGE, describe, open_image
+from photostyle.io.mask_files import (
+    MAX_EXACT_COLOURS,
+    LabelArray,
+    MaskFile,
+    as_bytes,
+    coloured,
+    in_colour,
+    read_file,
+)
+from photostyle.io.mask_files import NAMES_KEY as NAMES_KEY
+from photostyle.io.soft_masks import FloatArray
 
 logger = logging.getLogger(__name__)
 
-LabelArray = npt.NDArray[np.int64]
-
-MAX_EXACT_COLOURS = 64
-"""A mask with more colours than this is taken for one with blurred edges, see `read_mask`."""
-
-NAMES_KEY = "photostyle-regions"
-"""PNG text chunk of masks with other names than the classes: JSON of ``{"#rrggbb": name}``."""
-
-# WebP, AVIF and JPEG 2000 can be lossless as well, but do not tell, and one shifted value would undo every match.
-_LOSSLESS_FORMATS = ("PNG", "TIFF", "BMP", "GIF", "PPM")
-
-_LARGEST_LABEL = 0xFFFFFF
 _LISTED = 6
 _SAMPLE = 1 << 16  # pixels looked at to tell which colours a blurred mask was painted with
 _CLOSE = 300  # squared distance in RGB within which a lossy format leaves a painted colour
-
-
-@dataclass(frozen=True, eq=False)
-class _Mask:
-    """What each pixel of a mask says, before it is compared with another mask.
-
-    codes: (H, W) packed colours or grey values.
-    names: what the file itself calls some of its colours.
-    found: the distinct codes, sorted.
-    white: the largest grey value there could be, None for colours.
-    blurred: the colours are only roughly those that were painted.
-    """
-
-    path: Path
-    names: Mapping[int, str]
-    codes: npt.NDArray[np.int32]
-    found: LabelArray
-    white: int | None
-    blurred: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,16 +52,19 @@ class LabelMap:
         labels: (H, W) int64; colours are packed as red << 16 | green << 8 | blue.
         names: each label's name: of grey masks the number, of colours a name that the file gives, a class
             (`CLASS_COLOURS`) or ``#rrggbb``.
+        share: (H, W) in [0, 1] of the greater of the two labels of a soft grey mask, the rest is of the other; `labels`
+            then say which is more. None for all other masks.
     """
 
     labels: LabelArray
     names: Mapping[int, str]
+    share: FloatArray | None = None
 
 
 def read_painted(path: StrPath, rgb: npt.NDArray[np.uint8], *, lossy: bool) -> LabelMap:
     """Read colours (H, W, 3), a frame of a painted clip, as `read_mask` reads a picture in those colours."""
     red, green, blue = (rgb[..., channel].astype(np.int32) for channel in range(3))
-    mask = _coloured(Path(path), {}, red << 16 | green << 8 | blue, lossy=lossy)
+    mask = coloured(Path(path), {}, red << 16 | green << 8 | blue, lossy=lossy)
     return _label_map(mask, _nearest_known(mask) if mask.blurred else mask.found)
 
 
@@ -94,17 +76,18 @@ def read_labels(path: StrPath, *, size: tuple[int, int]) -> LabelArray:
 def read_mask(path: StrPath, *, size: tuple[int, int]) -> LabelMap:
     """Read a mask of `size` (H, W) pixels.
 
-    Grey images hold the labels themselves. In colour and palette images a colour is a label; alpha and EXIF
-    orientation do not count. Files of lossy formats (JPEG, WebP, AVIF), grey ones too, and masks of more than
-    `MAX_EXACT_COLOURS` colours (antialiased edges) have no exact colours: every pixel takes the nearest of
-    the colours that the file names, of `CLASS_COLOURS` where most pixels are close to one, or of `DPST_COLOURS`, and a
+    Grey images hold the labels themselves; of a brush, a feather or a gradient (`photostyle.io.soft_masks`) each pixel
+    has a share in two regions, ``0`` and ``255``, which is logged. In colour and palette images a colour is a label;
+    alpha and EXIF orientation do not count. Files of lossy formats (JPEG, WebP, AVIF), grey ones too, and masks of more
+    than `MAX_EXACT_COLOURS` colours (antialiased edges) have no exact colours: every pixel takes the nearest of the
+    colours that the file names, of `CLASS_COLOURS` where most pixels are close to one, or of `DPST_COLOURS`, and a
     warning is logged.
 
     Raises:
         ImageReadError: as for photos.
         MaskError: another size than `size`, or values that cannot be labels.
     """
-    mask = _read(Path(path), size)
+    mask = read_file(Path(path), size)
     return _label_map(mask, _nearest_known(mask) if mask.blurred else mask.found)
 
 
@@ -136,9 +119,11 @@ def read_mask_pair(
         ImageReadError: as for photos.
         MaskError: as `read_mask`, or the masks cannot be compared, or (with `need_common`) share no label.
     """
-    content, style = _read(Path(content_mask), content_size), _read(Path(style_mask), style_size)
+    content, style = read_file(Path(content_mask), content_size), read_file(Path(style_mask), style_size)
+    if content.share is not None or style.share is not None:
+        content, style = as_bytes(content), as_bytes(style)
     if (content.white is None) != (style.white is None):
-        content, style = _in_colour(content), _in_colour(style)
+        content, style = in_colour(content), in_colour(style)
     content_found, style_found = content.found, style.found
     if content.blurred or style.blurred:
         content_found, style_found = _nearest_known(content), _nearest_known(style)
@@ -175,72 +160,6 @@ def write_mask(path: StrPath, labels: npt.NDArray[np.uint8], names: Sequence[str
         image.save(partial, format="PNG", pnginfo=chunks, optimize=True)
 
 
-def _read(path: Path, size: tuple[int, int]) -> _Mask:
-    with open_image(path) as image:
-        if (image.height, image.width) != size:
-            raise MaskError(
-                f"{path}: mask is {image.width}x{image.height} pixels but its photo is {size[1]}x{size[0]}; "
-                "make the mask the same size as its photo"
-            )
-        if image.mode == "F":
-            raise MaskError(f"{path}: labels cannot be fractions; save the mask as an 8-bit PNG")
-        lossy = image.format not in _LOSSLESS_FORMATS
-        names = _own_names(image, path)
-        if not lossy and (image.mode in ("1", "L", "LA") or image.mode.startswith("I")):
-            return _grey(image, path)
-        try:
-            # By way of RGBA, as Pillow warns of palettes with alpha being converted to plain RGB.
-            rgb = np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
-        except DAMAGE as error:
-            raise ImageReadError(f"{path}: cannot be converted to RGB ({describe(error)}); save it as RGB") from error
-    red, green, blue = (rgb[..., channel].astype(np.int32) for channel in range(3))
-    return _coloured(path, names, red << 16 | green << 8 | blue, lossy=lossy)
-
-
-def _own_names(image: Image.Image, path: Path) -> dict[int, str]:
-    try:
-        table = json.loads(image.info.get(NAMES_KEY, "{}"))
-        if not all(isinstance(name, str) and name and name != "*" for name in table.values()):
-            raise ValueError("a name is empty or no text")
-        names = {int(colour.removeprefix("#"), 16): name for colour, name in table.items()}
-        if not all(0 <= colour <= _LARGEST_LABEL for colour in names):
-            raise ValueError("a colour is out of range")
-        return names
-    except (ValueError, AttributeError, TypeError, RecursionError) as error:
-        reason = describe(error)
-        logger.warning("%s: its table of region names is damaged (%s); its colours name the regions", path, reason)
-        return {}
-
-
-def _grey(image: Image.Image, path: Path) -> _Mask:
-    values = np.asarray(image.getchannel("L") if image.mode == "LA" else image)
-    if values.min() < 0 or values.max() > _LARGEST_LABEL:
-        raise MaskError(f"{path}: label {values.min()} or {values.max()} is outside 0..{_LARGEST_LABEL}; renumber them")
-    codes = values.astype(np.int32)
-    white = {"1": 1, "L": 255, "LA": 255}.get(image.mode, 65535)
-    return _Mask(path, {}, codes, _distinct(codes), white, blurred=False)
-
-
-def _coloured(path: Path, names: Mapping[int, str], codes: npt.NDArray[np.int32], *, lossy: bool) -> _Mask:
-    found = _distinct(codes)
-    return _Mask(path, names, codes, found, white=None, blurred=lossy or len(found) > MAX_EXACT_COLOURS)
-
-
-def _in_colour(mask: _Mask) -> _Mask:
-    if mask.white is None:
-        return mask
-    if mask.white > 255:
-        raise MaskError(f"{mask.path}: 16-bit grey labels cannot match a colour mask; save both in the same mode")
-    return _coloured(mask.path, {}, mask.codes * np.int32(255 // mask.white * 0x010101), lossy=False)
-
-
-def _distinct(codes: npt.NDArray[np.int32]) -> LabelArray:
-    # A table of flags instead of np.unique: no sorting of millions of pixels.
-    present = np.zeros(int(codes.max()) + 1, dtype=np.bool_)
-    present[codes.ravel()] = True
-    return np.flatnonzero(present).astype(np.int64)
-
-
 def _replace(codes: npt.NDArray[np.int32], old: LabelArray, new: LabelArray) -> LabelArray:
     table = np.zeros(int(old[-1]) + 1, dtype=np.int64)
     table[old] = new
@@ -248,7 +167,7 @@ def _replace(codes: npt.NDArray[np.int32], old: LabelArray, new: LabelArray) -> 
     return labels
 
 
-def _nearest_known(mask: _Mask) -> LabelArray:
+def _nearest_known(mask: MaskFile) -> LabelArray:
     """Return, for each colour found, the packed known colour at the smallest Euclidean distance in RGB."""
     what, table = "nine benchmark colours", [pack(colour) for colour in DPST_COLOURS]
     classes = [pack(colour) for colour in (*CLASS_COLOURS.values(), UNSURE_COLOUR)]
@@ -276,14 +195,15 @@ def _nearest(codes: npt.NDArray[np.integer[Any]], table: Sequence[int]) -> tuple
     return result, best
 
 
-def _label_map(mask: _Mask, found: LabelArray) -> LabelMap:
+def _label_map(mask: MaskFile, found: LabelArray) -> LabelMap:
     labels = mask.codes.astype(np.int64) if found is mask.found else _replace(mask.codes, mask.found, found)
     if mask.white is not None:
-        return LabelMap(labels, {int(label): str(label) for label in mask.found})
-    return LabelMap(labels, {int(label): mask.names.get(int(label), name_of(int(label))) for label in found})
+        return LabelMap(labels, {int(label): str(label) for label in mask.found}, mask.share)
+    names = {int(label): mask.names.get(int(label), name_of(int(label))) for label in found}
+    return LabelMap(labels, names, mask.share)
 
 
-def _listing(mask: _Mask, labels: LabelArray) -> str:
+def _listing(mask: MaskFile, labels: LabelArray) -> str:
     if mask.white is not None:
         names = [str(label) for label in np.unique(labels)]
     else:

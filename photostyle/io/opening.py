@@ -16,6 +16,7 @@ from typing import IO, Any
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from photostyle.errors import ImageReadError
+from photostyle.io import boxes
 
 logger = logging.getLogger(__name__)
 
@@ -70,14 +71,14 @@ def open_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Im
 def open_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[Image.Image, bool]]:
     """`open_image` for who can decode more: yields the image and whether Pillow cuts its samples to 8 bits.
 
-    A TIFF of more is not decoded here.
+    A TIFF, AVIF or JPEG 2000 of more is not decoded here.
 
     Raises:
         UnknownImageError: Pillow does not know the format or its variant.
         ImageReadError: as `open_image`.
     """
     with _stream(path) as stream:
-        yield _decode(stream, path, max_pixels, ("TIFF",))
+        yield _decode(stream, path, max_pixels, ("TIFF", "AVIF", "JPEG2000"))
 
 
 @contextmanager
@@ -137,7 +138,7 @@ def _decode(stream: IO[bytes], path: Path, max_pixels: int, left_if_deep: tuple[
             image = Image.open(stream, formats=formats)
             check_pixels(*image.size, path, max_pixels)
             frames = getattr(image, "n_frames", 1)
-            deep = _loses_depth(image)
+            deep = _loses_depth(image, stream)
             if not (deep and image.format in left_if_deep):
                 image.load()
         except UnidentifiedImageError as error:
@@ -165,8 +166,14 @@ def check_pixels(width: int, height: int, path: Path, max_pixels: int) -> None:
         raise ImageReadError(f"{path}: {width}x{height} has no pixels; get an intact copy of the file")
 
 
-def _loses_depth(image: Image.Image) -> bool:
+def _loses_depth(image: Image.Image, stream: IO[bytes]) -> bool:
     """Whether colour samples of more than 8 bits are about to be cut; known only before decoding."""
+    if image.format in ("AVIF", "JPEG2000"):
+        place = stream.tell()
+        stream.seek(0)
+        coded = (boxes.avif if image.format == "AVIF" else boxes.jpeg2000)(stream.read())
+        stream.seek(place)
+        return coded.bits > 8
     if image.mode.startswith(("I", "F")):
         return False
     if image.format == "TIFF":

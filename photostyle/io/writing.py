@@ -99,7 +99,9 @@ def write_photo(
         if alpha.min() < 1:
             logger.warning("%s: transparency dropped, JPEG has none; write .png, .tif or .webp to keep it", target)
         alpha = None
-    values = _integers(target, pixels, alpha, like.icc if like else None, bits, dither=dither)
+    # Lossy formats blend what is under alpha 0 into what is seen beside it, so it stays with the others only.
+    hidden = like.hidden if like is not None and name in _DEEP_FORMATS else None
+    values = _integers(target, pixels, alpha, hidden, like.icc if like else None, bits, dither=dither)
     with atomic_write(target, overwrite=overwrite) as temporary:
         try:
             if name == "TIFF":
@@ -171,6 +173,7 @@ def _integers(
     target: Path,
     pixels: npt.NDArray[np.floating[Any]],
     alpha: npt.NDArray[np.float32] | None,
+    hidden: npt.NDArray[np.float32] | None,
     icc: bytes | None,
     bits: int,
     *,
@@ -180,12 +183,19 @@ def _integers(
     height, width = pixels.shape[:2]
     result: Any = np.empty((height, width, 3 if alpha is None else 4), np.uint8 if bits == 8 else np.uint16)
     profile = icc if icc is not None and not is_srgb(icc) else None
+    before = None  # pixels under alpha 0 in the rows above each row
+    if alpha is not None and hidden is not None:
+        before = np.append(0, np.cumsum(np.count_nonzero(alpha == 0, axis=1)))
+        if before[-1] != len(hidden):
+            raise ParameterError(f"{target}: {before[-1]} pixels have alpha 0, but {len(hidden)} are kept from there")
 
     def convert(rows: slice) -> int:
         part = np.array(pixels[rows], np.float32)
         bad = part.size - int(np.count_nonzero(np.isfinite(part)))
         if bad:
             return bad
+        if alpha is not None and hidden is not None and before is not None:
+            part[alpha[rows] == 0] = hidden[before[rows.start] : before[rows.stop]]
         if profile is not None:
             part = from_working(part, profile)
         noise = np.random.default_rng(rows.start) if dither and bits == 8 else None

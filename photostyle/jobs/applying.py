@@ -11,7 +11,7 @@ from torch import Tensor
 from photostyle.errors import MaskError
 from photostyle.io import read_mask
 from photostyle.jobs.fitting import fit_and_render
-from photostyle.jobs.loading import Loaded, explained
+from photostyle.jobs.loading import Loaded, explained, weighed
 from photostyle.jobs.regions import RegionSettings, masked, segmented
 from photostyle.jobs.rendering import Rendering, render
 from photostyle.options import FitOptions
@@ -60,7 +60,8 @@ def applied(
     """
     options = how.options(style)
     names = {*style.regions, *options.strengths} - {WHOLE}
-    found = _found(names, loaded.reduced(rendering.region_pixels(loaded.photo.size)), how)
+    seen = loaded.reduced(rendering.region_pixels(loaded.photo.size))
+    found = _found(names, seen, how)
     if isinstance(style, Target):
         sources = None
         if found is not None:
@@ -68,6 +69,8 @@ def applied(
             found, sources = matched.regions, matched.sources
             useful = (set(sources) - {WHOLE}) | (set(options.strengths) & set(found.weights))
             _check(how, useful, matched.decisions)
+        ours = weighed([seen], None if found is None else [found])
+        found = ours[0] if ours else None
         with explained(loaded.photo):
             return fit_and_render(
                 style.model, loaded.image, style, rendering, content_regions=found, sources=sources, options=options

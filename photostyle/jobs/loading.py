@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,10 +12,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from photostyle.errors import ImageSizeError, MaskError, MemoryLimitError, NumericalError
-from photostyle.io import MIN_SIDE, Photo, check_size, limit_size, read_photo
+from photostyle.errors import ImageReadError, ImageSizeError, MaskError, MemoryLimitError, NumericalError
+from photostyle.io import MIN_SIDE, Photo, as_seen, check_size, limit_size, read_photo
+from photostyle.io.raw import RawBrightness
 from photostyle.regions.regions import Regions, nearest_indices
 from photostyle.transfer.grid import reduce
+
+_VISIBLE = 1 / 255  # less alpha than this tells no colour
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,9 +42,23 @@ class Loaded:
         """
         if not 0 < pixels < self.image[0].numel():
             return self
+        alpha = None
         with explained(self.photo):
             image = reduce(self.image[None], None, pixels)[0][0]
-        return Loaded(replace(self.photo, pixels=image.permute(1, 2, 0).numpy(), alpha=None), image, self.full_size)
+            if self.photo.alpha is not None:
+                full = torch.from_numpy(self.photo.alpha)[None]
+                small = reduce(full[None], None, pixels)[0][0].clamp(0, 1)
+                seen = small > _VISIBLE
+                weighed = reduce((self.image * full)[None], None, pixels)[0][0] / small.where(seen, torch.ones(()))
+                image, alpha = torch.where(seen, weighed, image), small[0].numpy()
+        photo = replace(self.photo, pixels=image.permute(1, 2, 0).numpy(), alpha=alpha, hidden=None)
+        return Loaded(photo, image, self.full_size)
+
+    @property
+    def visible(self) -> Tensor | None:
+        """How much each pixel counts where the photo is measured, (H, W) in [0, 1]; None counts all alike."""
+        alpha = self.photo.alpha
+        return None if alpha is None or alpha.min() == 1 or not alpha.any() else torch.from_numpy(alpha)
 
     def regions(self, labels: npt.NDArray[np.int64], mask: Path, names: Mapping[int, str] | None = None) -> Regions:
         """Regions of a full-size label map, brought to the image's size; `names` of labels other than their numbers.
@@ -57,14 +74,38 @@ class Loaded:
         known = {str(label): name for label, name in (names or {}).items()}
         return Regions({known.get(name, name): weight for name, weight in regions.weights.items()}, hard=True)
 
+    def shared_regions(self, share: npt.NDArray[np.float32], names: Sequence[str]) -> Regions:
+        """Two soft regions at the image's size: `share` (H, W) is of the second name, the rest of the first."""
+        full = torch.from_numpy(share)
+        both = Regions.from_weights({names[0]: 1 - full, names[1]: full})
+        return both.resized((self.image.shape[-2], self.image.shape[-1]))
 
-def load(path: Path, side: int | None = None) -> Loaded:
-    """Read a photo, its long side reduced to `side` if given.
+
+def weighed(photos: Sequence[Loaded], regions: Sequence[Regions] | None) -> Sequence[Regions] | None:
+    """The photos' regions, one each or None, which then know how much can be seen of each pixel."""
+    planes = [photo.visible for photo in photos]
+    if all(plane is None for plane in planes) or (regions is not None and len(regions) != len(photos)):
+        return regions
+    given = regions if regions is not None else [Regions({}, hard=True)] * len(photos)
+    full = [
+        torch.ones(photo.photo.size) if plane is None else plane for photo, plane in zip(photos, planes, strict=True)
+    ]
+    return [each.through(plane) for each, plane in zip(given, full, strict=True)]
+
+
+def check_visible(photo: Photo) -> None:
+    """Raise ImageReadError where nothing of a style photo can be seen, so that it has no look."""
+    if photo.alpha is not None and not photo.alpha.any():
+        raise ImageReadError(f"{photo.path}: is transparent everywhere, so it has no look to take; take another photo")
+
+
+def load(path: Path, side: int | None = None, raw_brightness: RawBrightness = "shot") -> Loaded:
+    """Read a photo, its long side reduced to `side` if given, camera raw at a brightness (`photostyle.io.raw`).
 
     Raises:
         ImageReadError, ImageSizeError, ParameterError: it cannot be read or is too small.
     """
-    whole = read_photo(path)
+    whole = as_seen(read_photo(path, raw_brightness=raw_brightness))
     check_size(whole)
     photo = whole if side is None else limit_size(whole, side)
     if min(photo.size) < MIN_SIDE:

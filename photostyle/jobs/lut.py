@@ -79,6 +79,9 @@ def lut_file(
     seen = whole.reduced(FIT_PIXELS)
     before = np.array(seen.photo.pixels)
     after = pixels_of(grade(seen))
+    if seen.photo.alpha is not None and seen.photo.alpha.any():  # a table is of what can be seen
+        shown = seen.photo.alpha > 0
+        before, after = before[shown][None], after[shown][None]
     found = explain(before, after, size)
     write_lut(output, found.lut.table, title=title, overwrite=overwrite)
     if preview:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from photostyle.errors import MemoryLimitError, ParameterError
 from photostyle.io import check_encodable, check_output, write_photo
+from photostyle.io.raw import RawBrightness
 from photostyle.jobs.applying import Decided
 from photostyle.jobs.loading import Loaded, explained, load, pixels_of
 from photostyle.jobs.regions import Reference, RegionSettings, plan
@@ -129,6 +130,7 @@ def method_file(
     should_stop: ShouldStop | None = None,
     side: int | None = None,
     bits: int | None = None,
+    raw_brightness: RawBrightness = "shot",
     overwrite: bool = False,
 ) -> None:
     """Run a method on one photo and write the result.
@@ -145,13 +147,14 @@ def method_file(
         should_stop: ends the run early; the best so far is written.
         side: work at this long side; the result is that small too.
         bits: 8 or 16 a sample; None takes those of the photo where the format has them.
+        raw_brightness: of a camera's raw photo (`photostyle.io.raw`).
         overwrite: replace an existing output.
 
     Raises:
         PhotostyleError: anything wrong with the files, masks, options or memory; nothing is left half-written.
     """
     check_output(output, overwrite=overwrite)
-    loaded = load(content, side)
+    loaded = load(content, side, raw_brightness)
     check_encodable(output, loaded.photo.size, bits)
     check_memory(run.per_pixel, loaded, run.device)
     ours, theirs = regions_of(loaded, style, masks, regions, decided) if style and run.info.masks else (None, None)

@@ -10,10 +10,11 @@ from pathlib import Path
 from torch import Tensor
 
 from photostyle.errors import PhotostyleError
-from photostyle.io import Photo, check_encodable, check_output, read_photo, write_photo
+from photostyle.io import Photo, as_seen, check_encodable, check_output, read_photo, write_photo
+from photostyle.io.raw import RawBrightness
 from photostyle.jobs.applying import Application, Decided, applied
 from photostyle.jobs.fitting import fit_and_render
-from photostyle.jobs.loading import Loaded, explained, load, pixels_of, tensor
+from photostyle.jobs.loading import Loaded, explained, load, pixels_of, tensor, weighed
 from photostyle.jobs.regions import Reference, RegionSettings, plan
 from photostyle.jobs.rendering import Rendering
 from photostyle.network.wct2 import WCT2
@@ -36,8 +37,8 @@ class Failure:
 
 
 def read_image(path: str | os.PathLike[str]) -> Tensor:
-    """A photo as (3, H, W) float32 in [0, 1], EXIF orientation applied. Raises ImageReadError."""
-    return tensor(read_photo(path).pixels)
+    """A photo as (3, H, W) float32 in [0, 1], upright, continued under alpha 0. Raises ImageReadError."""
+    return tensor(as_seen(read_photo(path)).pixels)
 
 
 def write_image(path: str | os.PathLike[str], image: Tensor, *, overwrite: bool = False) -> None:
@@ -58,6 +59,7 @@ def stylize_file(
     side: int | None = None,
     rendering: Rendering | None = None,
     bits: int | None = None,
+    raw_brightness: RawBrightness = "shot",
     overwrite: bool = False,
 ) -> Transfer:
     """Fit a style to one photo and write the result; returns what was fitted.
@@ -75,6 +77,7 @@ def stylize_file(
         rendering: how photos of any size are done in bounded memory; None plans by itself.
         bits: 8 or 16 a sample; None takes those of the photo where the format has them. What had more than 8 is
             dithered down to 8.
+        raw_brightness: of a camera's raw photo (`photostyle.io.raw`).
         overwrite: replace an existing output.
 
     Raises:
@@ -82,7 +85,7 @@ def stylize_file(
     """
     check_output(output, overwrite=overwrite)
     how = rendering or Rendering()
-    loaded = load(content, side)
+    loaded = load(content, side, raw_brightness)
     check_encodable(output, loaded.photo.size, bits)
     transfer, result = stylized(model, loaded, style, options, how, masks=masks, regions=regions, decided=decided)
     _write(output, result, loaded.photo, bits, overwrite=overwrite)
@@ -106,14 +109,15 @@ def stylized(
     planned = plan(seen, references, masks or (None, None), regions or RegionSettings(), options)
     if decided:
         decided(planned.decisions)
+    ours = weighed([seen], None if planned.content is None else [planned.content])
     with explained(loaded.photo):
         return fit_and_render(
             model,
             loaded.image,
             [reference.loaded.image for reference in references],
             rendering,
-            content_regions=planned.content,
-            style_regions=planned.styles,
+            content_regions=ours[0] if ours else None,
+            style_regions=weighed([reference.loaded for reference in references], planned.styles),
             style_weights=[reference.weight for reference in references],
             sources=planned.sources,
             options=planned.options,
@@ -133,6 +137,7 @@ def apply_file(
     side: int | None = None,
     rendering: Rendering | None = None,
     bits: int | None = None,
+    raw_brightness: RawBrightness = "shot",
     overwrite: bool = False,
 ) -> None:
     """Apply a saved style to one photo and write the result; arguments and errors as `stylize_file` and `applied`.
@@ -141,7 +146,7 @@ def apply_file(
     """
     check_output(output, overwrite=overwrite)
     how = rendering or Rendering()
-    loaded = load(content, side)
+    loaded = load(content, side, raw_brightness)
     check_encodable(output, loaded.photo.size, bits)
     application = Application(mask, regions or RegionSettings(), decided, strength, strengths)
     _, result = applied(style, loaded, how, application)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from photostyle.errors import MaskError
 from photostyle.io import CLASS_COLOURS, LabelMap, read_mask, read_mask_pair
-from photostyle.jobs.loading import Loaded, explained
+from photostyle.jobs.loading import Loaded, check_visible, explained
 from photostyle.options import FitOptions
 from photostyle.regions.labels import TINY, Decision, check_named, match
 from photostyle.regions.refine import refine
@@ -48,12 +48,18 @@ class Reference:
         region: the content's region that it is meant for; None serves all that have no style of their own.
         regions: its own regions, where they are known already.
         weight: its share where several styles serve the same pixels.
+
+    Raises:
+        ImageReadError: nothing of it can be seen.
     """
 
     loaded: Loaded
     region: str | None = None
     regions: Regions | None = None
     weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_visible(self.loaded.photo)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +164,9 @@ def segmented(photo: Loaded, segment: Segmentation) -> Regions:
 
 
 def masked(photo: Loaded, mask: Path, labels: LabelMap, *, refined: bool) -> Regions:
-    """The regions of a mask, brought to the photo's size. Raises MaskError, which names `mask`."""
+    """The regions of a mask at the photo's size; soft ones stay as painted. Raises MaskError, which names `mask`."""
+    if labels.share is not None:
+        return photo.shared_regions(labels.share, [labels.names[label] for label in sorted(labels.names)])
     regions = photo.regions(labels.labels, mask, labels.names)
     return refine(regions, photo.image) if refined else regions
 

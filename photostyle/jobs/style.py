@@ -15,7 +15,7 @@ from photostyle.errors import ParameterError, TransferMismatchError, WeightsErro
 from photostyle.io import read_mask
 from photostyle.io.swatches import Colour
 from photostyle.jobs.fitting import fit, measure_target
-from photostyle.jobs.loading import Loaded, explained, load
+from photostyle.jobs.loading import Loaded, check_visible, explained, load, weighed
 from photostyle.jobs.regions import Reference, RegionSettings, masked, prepare
 from photostyle.jobs.rendering import Rendering, render
 from photostyle.network.wct2 import WCT2
@@ -91,17 +91,28 @@ def make_style(
         raise ParameterError(f"{len(styles)} style photos but {len(masks)} masks: give one a photo, in their order")
     how = rendering or Rendering()
     loaded = [load(path).reduced(how.fit_pixels) for path, _ in styles]
+    for each in loaded:
+        check_visible(each.photo)
     images, weights = [each.image for each in loaded], [weight for _, weight in styles]
     with explained(loaded[0].photo):
         if contents:
             # Of a photo nothing but what is measured is needed.
-            there = [load(path).reduced(how.fit_pixels).image for path in contents]
-            return fit(model, there, images, how, style_weights=weights, options=options)
+            there = [load(path).reduced(how.fit_pixels) for path in contents]
+            return fit(
+                model,
+                [each.image for each in there],
+                images,
+                how,
+                content_regions=weighed(there, None),
+                style_regions=weighed(loaded, None),
+                style_weights=weights,
+                options=options,
+            )
         return measure_target(
             model,
             images,
             how,
-            style_regions=_regions(loaded, masks, found),
+            style_regions=weighed(loaded, _regions(loaded, masks, found)),
             style_weights=weights,
             names=[path.name for path, _ in styles],
             options=options,
@@ -183,8 +194,9 @@ def swatches(style: Transfer | Target, content: Path | None = None, rendering: R
     how = rendering or Rendering()
     image = chart()
     if isinstance(style, Target):
-        photos = [load(content).reduced(how.fit_pixels).image] if content else [image]
-        style = fit(style.model, photos, style, how)
+        photo = load(content).reduced(how.fit_pixels) if content else None
+        seen = weighed([photo], None) if photo else None
+        style = fit(style.model, [photo.image if photo else image], style, how, content_regions=seen)
     result = render(style, image.clone(), how).clamp(0, 1)
     fields = result.reshape(3, -1, _CELL, _ACROSS, _CELL)
     edge = (_CELL - _READ) // 2

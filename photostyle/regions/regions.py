@@ -25,10 +25,13 @@ class Regions:
         weights: region name to (H, W) float32 weights in [0, 1]; at every pixel they sum to at most 1. What is missing
             to 1 belongs to no region.
         hard: every weight is 0 or 1. Hard regions are resized by nearest neighbour, soft ones by area.
+        visible: (H, W) float32 in [0, 1], how much each pixel counts where the image is measured: its alpha. None
+            counts all alike. It decides nothing where maps are applied, and there may be no regions beside it.
     """
 
     weights: Mapping[str, Tensor]
     hard: bool
+    visible: Tensor | None = None
     _sites: dict[tuple[int, int], Mapping[str, Tensor]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )  # by size: every site is asked for twice, to be measured and to be mapped
@@ -64,8 +67,10 @@ class Regions:
     @property
     def size(self) -> tuple[int, int]:
         """(H, W) of the maps."""
-        height, width = next(iter(self.weights.values())).shape
-        return height, width
+        first = next(iter(self.weights.values()), self.visible)
+        if first is None:
+            raise MaskError("no region given")
+        return first.shape[0], first.shape[1]
 
     def check_proportions(self, image: tuple[int, int]) -> None:
         """Raise MaskError unless these can be regions of an image of `image` (H, W) pixels or of a reduced one."""
@@ -80,13 +85,23 @@ class Regions:
 
     def select(self, names: Iterable[str]) -> Regions:
         """Only the named regions, in that order."""
-        return Regions({name: self.weights[name] for name in names if name in self.weights}, self.hard)
+        weights = {name: self.weights[name] for name in names if name in self.weights}
+        return Regions(weights, self.hard, self.visible)
+
+    def through(self, visible: Tensor | None) -> Regions:
+        """The same where `visible` (h, w) of any size says how much each pixel counts; None leaves them as they are."""
+        if visible is None:
+            return self
+        if self.weights and tuple(visible.shape) != self.size:
+            visible = _by_area(visible.to(next(iter(self.weights.values())).device), self.size)
+        return Regions(self.weights, self.hard, visible)
 
     def pad(self, bottom: int, right: int) -> Regions:
         """Continue every region past the bottom and right borders, as the image's reflection does."""
         if not bottom and not right:
             return self
-        return Regions({k: _reflect(w, bottom, right) for k, w in self.weights.items()}, self.hard)
+        visible = None if self.visible is None else _reflect(self.visible, bottom, right)
+        return Regions({k: _reflect(w, bottom, right) for k, w in self.weights.items()}, self.hard, visible)
 
     def at(self, size: tuple[int, int]) -> dict[str, Tensor]:
         """Weights at a site of `size` (h, w)."""
@@ -96,15 +111,26 @@ class Regions:
             self._sites[size] = self._resized(size)
         return dict(self._sites[size])
 
+    def resized(self, size: tuple[int, int]) -> Regions:
+        """The regions of the image at `size` (h, w)."""
+        if size == self.size:
+            return self
+        return Regions(self.at(size), self.hard, None if self.visible is None else _by_area(self.visible, size))
+
+    def measured_at(self, size: tuple[int, int]) -> tuple[dict[str, Tensor], Tensor | None]:
+        """`at`, each weight times how visible its pixels are, and that alone, which is None where all count alike."""
+        weights = self.at(size)
+        if self.visible is None:
+            return weights, None
+        visible = self.visible if size == self.size else _by_area(self.visible, size)
+        return {name: weight * visible for name, weight in weights.items()}, visible
+
     def _resized(self, size: tuple[int, int]) -> Mapping[str, Tensor]:
         (height, width), (h, w) = self.size, size
         if self.hard:
             rows, columns = nearest_indices(height, h), nearest_indices(width, w)
             return {name: x[rows.to(x.device)][:, columns.to(x.device)] for name, x in self.weights.items()}
-        if height % h or width % w:
-            return {name: F.adaptive_avg_pool2d(x[None, None], size)[0, 0] for name, x in self.weights.items()}
-        kernel = (height // h, width // w)  # the same, several times faster
-        return {name: F.avg_pool2d(x[None, None], kernel)[0, 0] for name, x in self.weights.items()}
+        return {name: _by_area(x, size) for name, x in self.weights.items()}
 
 
 def _same_shape(weights: Mapping[str, Tensor]) -> list[Tensor]:
@@ -112,6 +138,13 @@ def _same_shape(weights: Mapping[str, Tensor]) -> list[Tensor]:
     if len(shapes) != 1 or len(next(iter(shapes))) != 2:
         raise MaskError(f"region weights must all be (H, W) of one size, got {sorted(shapes)}")
     return list(weights.values())
+
+
+def _by_area(weight: Tensor, size: tuple[int, int]) -> Tensor:
+    (height, width), (h, w) = weight.shape, size
+    if height % h or width % w:
+        return F.adaptive_avg_pool2d(weight[None, None], size)[0, 0]
+    return F.avg_pool2d(weight[None, None], (height // h, width // w))[0, 0]  # the same, several times faster
 
 
 def _reflect(weight: Tensor, bottom: int, right: int) -> Tensor:

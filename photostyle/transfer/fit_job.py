@@ -60,9 +60,10 @@ def job(
     known = _known(model, style, style_regions, style_weights, options) if isinstance(style, Target) else None
     contents, styles = _as_list(content), [] if isinstance(style, Target) else _as_list(style)
     region_c, region_s = _region_list(content_regions, contents), _region_list(style_regions, styles)
+    named_c, named_s = _named(region_c), _named(region_s)
     if isinstance(style, Target):
         chosen, shares, count = options or style.options, [each.share for each in style.styles], len(style.styles)
-        if region_c and sources is None:
+        if named_c and sources is None:
             raise MaskError(
                 "regions of the content need sources where the style is a target: photostyle.regions.labels.match"
             )
@@ -71,7 +72,7 @@ def job(
         chosen, shares, count = options or FitOptions(), _shares(style_weights, len(styles)), len(styles)
         available = region_s
     if sources is None:
-        sources = published_sources(region_c, region_s, count, with_whole=chosen.unmatched == "whole")
+        sources = published_sources(named_c, named_s, count, with_whole=chosen.unmatched == "whole")
     else:
         check_sources(sources, region_c, available, count)
     needed_c = [*sources, *chosen.strengths]
@@ -156,8 +157,16 @@ def _region_list(regions: RegionMaps, images: Sequence[Tensor]) -> list[Regions]
     return [r for r in (as_regions(r, image) for r, image in zip(given, images, strict=True)) if r is not None]
 
 
+def _named(regions: list[Regions] | None) -> list[Regions] | None:
+    """None where there is nothing but what can be seen of the images."""
+    return regions if regions and any(each.weights for each in regions) else None
+
+
 def _zip(
     images: Sequence[Tensor], regions: Sequence[Regions] | None, names: Sequence[str]
 ) -> list[tuple[Tensor, Regions | None]]:
     chosen = [r.select(dict.fromkeys(names)) for r in regions] if regions else [None] * len(images)
-    return [(image, r if r and r.weights else None) for image, r in zip(images, chosen, strict=True)]
+    return [
+        (image, r if r and (r.weights or r.visible is not None) else None)
+        for image, r in zip(images, chosen, strict=True)
+    ]

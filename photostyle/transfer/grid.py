@@ -79,14 +79,10 @@ def reduce(image: Tensor, regions: Regions | None, pixels: int) -> tuple[Tensor,
         regions.check_proportions((height, width))
     scale = (pixels / (height * width)) ** 0.5
     if scale >= 1:
-        return image, regions and _at(regions, (height, width))
+        return image, regions and regions.resized((height, width))
     size = (max(1, round(height * scale)), max(1, round(width * scale)))
     if pixels < MIN_SIDE**2:
         raise ParameterError(f"{pixels} pixels are too few for the network; {MIN_SIDE**2} are the least")
     size = (max(size[0], MIN_SIDE), max(size[1], MIN_SIDE))  # a panorama far longer than high
     small = F.interpolate(image.float(), size, mode="bilinear", antialias=True, align_corners=False)
-    return small, regions and _at(regions, size)
-
-
-def _at(regions: Regions, size: tuple[int, int]) -> Regions:
-    return regions if regions.size == size else Regions(regions.at(size), regions.hard)
+    return small, regions and regions.resized(size)

@@ -66,13 +66,18 @@ def style_moments(
 
 
 def measure(features: Tensor, regions: Regions | None, with_whole: bool) -> dict[str, Measured]:
-    """Measure (B, C, h, w) features at one site, a region each and, `with_whole`, all together as ``*``."""
+    """Measure (B, C, h, w) features at one site, a region each and, `with_whole`, all together as ``*``.
+
+    What cannot be seen of an image does not count (`Regions.visible`).
+    """
     flat = matching.pixels(features)
-    at_site = regions.at((features.shape[-2], features.shape[-1])) if regions else {}
+    at_site, visible = regions.measured_at((features.shape[-2], features.shape[-1])) if regions else ({}, None)
+    if visible is not None and with_whole:
+        at_site = {WHOLE: visible, **at_site}
     # A thin region can vanish at a coarse site; its pixels are then served like unmatched ones.
     most = {name: float(weight.max()) for name, weight in at_site.items()}
     weights = {name: weight.flatten() for name, weight in at_site.items() if most[name] > 0}
-    names = [*([WHOLE] if with_whole else []), *weights]
+    names = [*([WHOLE] if with_whole and visible is None else []), *weights]
     moments = matching.weighted_moments(flat, [weights.get(name) for name in names]) if names else []
     low, high = torch.aminmax(flat, dim=0) if weights else (flat, flat)  # over channels; used with weights only
     measured = {}

@@ -180,7 +180,8 @@ def _measure(
 def _cut(regions: Regions | None, slices: Slices) -> Regions | None:
     if regions is None:
         return None
-    return Regions({name: weight[slices] for name, weight in regions.weights.items()}, regions.hard)
+    visible = None if regions.visible is None else regions.visible[slices]
+    return Regions({name: weight[slices] for name, weight in regions.weights.items()}, regions.hard, visible)
 
 
 def _size(image: Tensor) -> tuple[int, int]:

@@ -66,7 +66,7 @@ class Transfer:
         """
         batch = as_batch(image)
         resolved = as_regions(regions, batch)
-        if resolved is None and WHOLE not in self.regions:
+        if not (resolved and resolved.weights) and WHOLE not in self.regions:
             raise MaskError(
                 "this style was fitted by region and has no map for the whole photo: give the photo's regions"
             )
@@ -171,7 +171,8 @@ def as_regions(regions: Regions | Tensor | None, image: Tensor) -> Regions | Non
     if found.size != tuple(image.shape[-2:]):
         (h, w), (height, width) = found.size, image.shape[-2:]
         raise MaskError(f"the regions are {w}×{h} pixels but their image is {width}×{height}: make them the same size")
-    return Regions({name: weight.to(image.device) for name, weight in found.weights.items()}, found.hard)
+    visible = None if found.visible is None else found.visible.to(image.device)
+    return Regions({name: weight.to(image.device) for name, weight in found.weights.items()}, found.hard, visible)
 
 
 def pad(

@@ -16,7 +16,7 @@ from pathlib import Path
 from torch import Tensor
 
 from photostyle.errors import ParameterError
-from photostyle.io import check_size, read_photo
+from photostyle.io import as_seen, check_size, read_photo
 from photostyle.jobs.applying import Application, applied
 from photostyle.jobs.fitting import fit_and_render
 from photostyle.jobs.loading import Loaded, load, tensor
@@ -92,7 +92,7 @@ class Studio:
 
     def take(self, path: Path, pixels: int) -> Source:
         """Read an uploaded photo of at most `pixels` pixels. Raises ImageReadError, ImageSizeError."""
-        photo = read_photo(path, max_pixels=pixels)
+        photo = as_seen(read_photo(path, max_pixels=pixels))
         check_size(photo)
         whole = Loaded(photo, tensor(photo.pixels), photo.size)
         # A reduced photo shares no memory with the whole one, which may be large.

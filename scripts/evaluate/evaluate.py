@@ -37,7 +37,7 @@ from photostyle.jobs.regions import Segmentation, fitted
 from photostyle.jobs.segment import find_segmentation
 from photostyle.methods import METHODS, MethodInfo, find
 from photostyle.methods.masks import restrict
-from photostyle.options import FitOptions
+from photostyle.options import FINISHES, FitOptions
 from photostyle.regions.labels import Match, match
 from photostyle.regions.refine import refine
 from photostyle.regions.regions import Regions
@@ -79,7 +79,7 @@ def wct2(arguments: argparse.Namespace) -> Run:
     model = load_model(arguments.model)
     options = FitOptions(
         tuple(arguments.at.split(",")), arguments.matching, arguments.strength, arguments.regularization,
-        arguments.unmatched, shrinkage=arguments.shrinkage, finish=arguments.finish == "on",
+        arguments.unmatched, shrinkage=arguments.shrinkage, finish=arguments.finish,
     )  # fmt: skip
 
     def run(pair: Pair, regions: tuple[Regions, Regions] | None, matched: Match | None) -> Tensor:
@@ -151,7 +151,7 @@ def parse() -> argparse.Namespace:
     own.add_argument("--shrinkage", type=float, default=FitOptions().shrinkage)
     own.add_argument("--at", default=",".join(FitOptions().at))
     own.add_argument("--matching", default=FitOptions().matching)
-    own.add_argument("--finish", choices=("on", "off"), default="on" if FitOptions().finish else "off")
+    own.add_argument("--finish", choices=FINISHES, default=FitOptions().finish)
     own.add_argument("--strength", type=float, default=1.0)
     own.add_argument("--regularization", type=float)
     own.add_argument("--unmatched", default="whole")

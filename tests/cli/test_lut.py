@@ -41,7 +41,7 @@ def lut(cli, scene):
 
 def table(path):
     lines = path.read_text("ascii").splitlines()
-    rows = np.array([line.split() for line in lines[2:]], float)
+    rows = np.array([line.split() for line in lines[4:]], float)
     count = int(lines[1].removeprefix("LUT_3D_SIZE "))
     return lines[0], Lut(rows.reshape(count, count, count, 3).transpose(2, 1, 0, 3))
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from photostyle.colour.lut import Lut, fit_lut, identity, psnr
 from photostyle.errors import NumericalError, OutputError, ParameterError
-from photostyle.io.luts import hald_level, write_lut
+from photostyle.io.luts import hald_level, too_large_for, write_lut
 
 BASE = Fraction(1, 25)
 RANDOM = np.random.default_rng(5)
@@ -155,9 +155,48 @@ def test_the_text_of_a_cube(tmp_path):
     table[1, 0, 0] = [0.25, 0.5, 1.5]
     write_lut(tmp_path / "a.cube", table, title="x")
     lines = (tmp_path / "a.cube").read_text().splitlines()
-    assert lines[:2] == ['TITLE "x"', "LUT_3D_SIZE 2"]
-    assert lines[2:5] == ["0.000000 0.000000 0.000000", "0.250000 0.500000 1.000000", "0.000000 1.000000 0.000000"]
-    assert len(lines) == 10
+    # In this order: FFmpeg's lut3d takes no notice of a domain before the size.
+    assert lines[:4] == ['TITLE "x"', "LUT_3D_SIZE 2", "DOMAIN_MIN 0.0 0.0 0.0", "DOMAIN_MAX 1.0 1.0 1.0"]
+    assert lines[4:7] == ["0.000000 0.000000 0.000000", "0.250000 0.500000 1.000000", "0.000000 1.000000 0.000000"]
+    assert len(lines) == 12
+
+
+@pytest.mark.parametrize("size", [2, 65, 129])
+def test_a_cube_means_the_same_to_opencolorio(tmp_path, size):
+    ocio = pytest.importorskip("PyOpenColorIO", reason="OpenColorIO is not installed")
+    lut = strong(size)
+    write_lut(tmp_path / "look.cube", lut.table, title="warm")
+    read = ocio.FileTransform(str(tmp_path / "look.cube"), interpolation=ocio.INTERP_LINEAR)
+    processor = ocio.Config.CreateRaw().getProcessor(read).getDefaultCPUProcessor()
+    colours = RANDOM.random((4000, 3)).astype(np.float32)
+    shown = colours.copy()
+    processor.apply(ocio.PackedImageDesc(shown, len(shown), 1, 3))
+    np.testing.assert_allclose(shown, lut(colours), atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [2, 33])
+def test_a_cube_means_the_same_to_colour_science(tmp_path, size):
+    colour = pytest.importorskip("colour.io.luts", reason="colour-science is not installed", exc_type=ImportError)
+    lut = strong(size)
+    write_lut(tmp_path / "look.cube", lut.table, title="warm")
+    read = colour.read_LUT(str(tmp_path / "look.cube"))
+    assert (read.name, read.size) == ("warm", size)
+    np.testing.assert_array_equal(read.domain, [[0, 0, 0], [1, 1, 1]])
+    np.testing.assert_allclose(read.table, lut.table, atol=1e-6)
+
+
+def test_what_programs_take():
+    assert too_large_for(65) == []
+    assert too_large_for(129) == ["Pillow (up to 65)"]
+
+
+def test_large_tables_go_on_from_smaller_ones():
+    some = RANDOM.random((500, 3)) * 0.6 + 0.2
+    usual, large = (fit_lut(some, graded(some), size) for size in (33, 129))
+    assert large.size == 129
+    assert min(psnr(lut(some), graded(some)) for lut in (usual, large)) > 70
+    for channel in range(3):
+        assert np.diff(large.table[..., channel], axis=channel).min() >= 0
 
 
 def test_outputs_are_checked(tmp_path):

@@ -34,7 +34,7 @@ def camera_exif(orientation: int | None = None) -> Image.Exif:
         BASE.ExifImageWidth: 4000,
         BASE.ExifImageHeight: 3000,
         BASE.MakerNote: b"\1\2\3maker" * 20,
-        IFD.Interop: {1: "R03", 2: b"0100"},
+        IFD.Interop: {1: "R98", 2: b"0100"},
     }
     place = {0: b"\2\3\0\0", 1: "N", 2: (IFDRational(51, 1), IFDRational(30, 1), IFDRational(1234, 100))}
     for tag, directory in ((IFD.Exif, camera), (IFD.GPSInfo, place)):
@@ -83,7 +83,7 @@ def test_exif_survives(tmp_path, origin, name):
 @pytest.mark.parametrize("name", ["out.jpg", "out.png", "out.webp"])
 def test_interoperability_moves_along(tmp_path, name):
     exif = written(tmp_path / name, source(tmp_path / "in.jpg", camera_exif())).getexif()
-    assert exif.get_ifd(IFD.Interop) == {1: "R03", 2: b"0100"}
+    assert exif.get_ifd(IFD.Interop) == {1: "R98", 2: b"0100"}
 
 
 @pytest.mark.parametrize("name", OUTPUTS)

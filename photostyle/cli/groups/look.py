@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from photostyle.cli.grouping import FIRST, Group
-from photostyle.cli.parameters import DEFAULTS, Switch, parse_strength, parse_styles
+from photostyle.cli.parameters import DEFAULTS, FinishName, parse_strength, parse_styles
 from photostyle.errors import ParameterError
 from photostyle.options import FitOptions, Matching
 
@@ -74,8 +74,11 @@ class Look(Group, panel="Look"):
 
     strength: Annotated[str | None, strength_option(True)] = str(DEFAULTS.strength)
     finish: Annotated[
-        Switch, typer.Option(help="Take off what the photo's own colours do not explain: rims, blotches, noise.")
-    ] = "on" if DEFAULTS.finish else "off"
+        FinishName,
+        typer.Option(
+            help="Of what the network made keep what is smooth over place and colour (on, too), or in small windows."
+        ),
+    ] = DEFAULTS.finish  # type: ignore[assignment]
     matching: Annotated[Matching, typer.Option(help="How feature statistics are matched.")] = DEFAULTS.matching
     at: Annotated[
         str, typer.Option("--at", metavar="STAGE,…", help="Where features are mapped: any of encoder,decoder,skip.")
@@ -90,7 +93,9 @@ class Look(Group, panel="Look"):
         stages: Any = tuple(stage.strip() for stage in self.at.split(","))  # FitOptions checks the names
         common, own = self.strengths()
         amount = DEFAULTS.strength if common is None else common
-        return FitOptions(stages, self.matching, amount, strengths=own, finish=self.finish == "on")
+        return FitOptions(
+            stages, self.matching, amount, strengths=own, finish="smooth" if self.finish == "on" else self.finish
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ import typer
 from photostyle.cli import console
 from photostyle.cli.grouping import FIRST, Group
 from photostyle.cli.job_presets import JobPreset
-from photostyle.cli.parameters import BitDepth
+from photostyle.cli.parameters import BitDepth, RawBrightness
 
 OUTPUT = "Output"
 
@@ -50,6 +50,10 @@ class Results(Group, panel=OUTPUT):
         BitDepth | None,
         typer.Option(help="Bits a sample of results; 16 for PNG and TIFF.", show_default="those of the photo"),
     ] = None
+    raw_brightness: Annotated[
+        RawBrightness,
+        typer.Option(help="Camera raw: exposed as it was shot, or each photo brightened by itself."),
+    ] = "shot"
     report: Annotated[
         Path | None,
         typer.Option(metavar="FILE.json", help="Write what was decided on each region.", show_default=False),
