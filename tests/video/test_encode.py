@@ -14,31 +14,7 @@ from photostyle.video.codecs import CODECS, default_codec, encoding_for
 from photostyle.video.encode import SegmentWriter, display_order
 from photostyle.video.join import join
 from photostyle.video.reading import VideoReader
-from tests.util.video import decoded, make_clip, packets, same_pictures
-
-
-def remake(source, output, cuts=(), *, codec=None, span=None, **choices):
-    """Encode a clip's frames again in segments that end at `cuts`, and join them."""
-    reader = VideoReader(source)
-    encoding = encoding_for(reader.info, output.suffix, codec, **choices)
-    frames = list(reader.frames(*(span or ())))
-    segments = []
-    for number, (first, last) in enumerate(zip((0, *cuts), (*cuts, len(frames)), strict=True)):
-        writer = SegmentWriter(output.with_name(f"{output.stem}-{number}.seg"), encoding)
-        for frame in frames[first:last]:
-            writer.write(converted(frame.planes(), reader.info, encoding))
-        writer.close()
-        segments.append((writer.path, [frame.pts for frame in frames[first:last]]))
-    join(segments, encoding, reader.info, output, span=(frames[0].pts, span[1]) if span else None)
-    return encoding, segments
-
-
-def converted(planes, info, encoding):
-    """To more bits and finer chroma, as ProRes needs."""
-    shift = encoding.bits - info.bits
-    planes = [plane.astype(np.uint16) << shift if shift else plane for plane in planes]
-    down, across = info.shift_y - encoding.shifts[1], info.shift_x - encoding.shifts[0]
-    return [planes[0]] + [p.repeat(1 << down, 0).repeat(1 << across, 1) for p in planes[1:]]
+from tests.util.video import decoded, make_clip, packets, remake, same_pictures
 
 
 @pytest.mark.parametrize(
