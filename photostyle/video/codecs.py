@@ -27,6 +27,7 @@ class Codec:
         tag: the four letters under which players look for it in mp4 and mov, if not libav's choice.
         segment: format of segment files.
         alpha: extensions that hold it with alpha.
+        refused: formats that libav lists for it, but then does not take.
     """
 
     encoder: str
@@ -38,6 +39,7 @@ class Codec:
     tag: str | None = None
     segment: str = "nut"  # holds any codec but ProRes
     alpha: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 CODECS: Mapping[str, Codec] = {
@@ -69,6 +71,7 @@ CODECS: Mapping[str, Codec] = {
         {"b": "0", "row-mt": "1", "cpu-used": "4"},
         {"b": "0", "row-mt": "1", "cpu-used": "8", "deadline": "realtime"},
         alpha=(".webm", ".mkv"),
+        refused=("yuva422p", "yuva444p", "gbrap"),
     ),
 }
 FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
@@ -206,7 +209,8 @@ def _prores_profile(pixel_format: str, info: VideoInfo) -> str:
 
 def _pixel_format(codec: Codec, info: VideoInfo, odd: bool, keeps_alpha: bool) -> str:
     """The encoder's nearest format that loses nothing, or as little as it can."""
-    offered = [f.name for f in av.Codec(codec.encoder, "w").video_formats or [] if not f.name.startswith("yuvj")]
+    formats = [f.name for f in av.Codec(codec.encoder, "w").video_formats or []]
+    offered = [name for name in formats if not name.startswith("yuvj") and name not in codec.refused]
     alpha = _has_alpha(info.format) and keeps_alpha
     if info.format in offered and _has_alpha(info.format) == alpha and not (odd and (info.shift_x or info.shift_y)):
         return info.format

@@ -21,7 +21,7 @@ _FIRST_FIELD = {"frames": "auto", "top": "tff", "bottom": "bff"}
 def apart(pictures: Iterator[tuple[int, av.VideoFrame]], info: VideoInfo) -> Iterator[tuple[int, av.VideoFrame]]:
     """Pictures with their ticks, their fields taken apart; each needs those before and behind it, of which it knows."""
     graph: av.filter.Graph | None = None
-    ticks: deque[int] = deque()
+    ticks: deque[tuple[int, int]] = deque()  # and durations: the filter counts in others
 
     def ready() -> Iterator[tuple[int, av.VideoFrame]]:
         while ticks and graph is not None:
@@ -29,11 +29,12 @@ def apart(pictures: Iterator[tuple[int, av.VideoFrame]], info: VideoInfo) -> Ite
                 picture = graph.vpull()
             except (BlockingIOError, EOFError):  # it waits for more
                 return
-            yield ticks.popleft(), picture
+            pts, picture.duration = ticks.popleft()
+            yield pts, picture
 
     for pts, picture in pictures:
         graph = graph or _graph(picture, info)
-        ticks.append(pts)
+        ticks.append((pts, picture.duration or 0))
         graph.vpush(picture)
         yield from ready()
     if graph is not None:

@@ -59,6 +59,7 @@ class VideoInfo:
         begins: second at which a player's clock for it stands at 0.
         keeps_start: the time before `begins` is its own; in MPEG and AVI it is where some clock stood.
         exact: its container keeps any time base; others round timestamps and state the rate beside them.
+        rate_stated: it states one rate for all frames beside their timestamps, as Matroska can.
         rate: mean frames a second.
         rates: frames a second by all that the file says of it, the likeliest first.
         starts: tick of its first frame.
@@ -88,6 +89,7 @@ class VideoInfo:
     begins: Fraction
     keeps_start: bool
     exact: bool
+    rate_stated: bool
     rate: Fraction
     rates: tuple[Fraction, ...]
     starts: int
@@ -190,6 +192,7 @@ def describe_stream(path: Path, stream: Any, picture: av.VideoFrame, field_order
         begins=begins,
         keeps_start=stream.container.format.name.startswith((_EXACT, "matroska")),
         exact=stream.container.format.name.startswith(_EXACT),
+        rate_stated=stream.container.format.name.startswith("matroska") and bool(rates),
         rate=rate,
         rates=rates,
         starts=started if picture.pts is None else picture.pts,

@@ -10,7 +10,7 @@ from av.stream import Disposition
 
 from photostyle.video.reading import film
 from photostyle.video.result import CHAPTERS, TAGS, Result
-from photostyle.video.tags import lost_tags
+from photostyle.video.tags import lost_tags, timecode_of, told
 
 
 def lost_on_the_way(source: Any, result: Result, path: Path, *, trimmed: bool) -> list[str]:
@@ -27,6 +27,8 @@ def lost_on_the_way(source: Any, result: Result, path: Path, *, trimmed: bool) -
         tags = lost_tags(source.metadata, written.metadata)
         if tags and TAGS not in lost:
             lost.append(f"tags {', '.join(tags)}")
+        if result.timecode and timecode_of(written, film(written)) != result.timecode:
+            lost.append(f"timecode {result.timecode}")
         if CHAPTERS not in lost and len(written.chapters()) < len(source.chapters()) and not trimmed:
             lost.append(CHAPTERS)
         for kind in ("video", "audio", "subtitles"):
@@ -36,7 +38,7 @@ def lost_on_the_way(source: Any, result: Result, path: Path, *, trimmed: bool) -
                 before, after = [film(source)], [film(written)]
             for one, other in zip(before, after, strict=False):
                 gone = _flags(one) - _flags(other)
-                gone |= {key for key in ("language", "title") if _told(one, key) not in ("", "und", _told(other, key))}
+                gone |= {key for key in ("language", "title") if told(one, key) not in ("", told(other, key))}
                 if gone:
                     lost.append(f"{', '.join(sorted(gone))} of the {one.type} stream {one.index}")
     return lost
@@ -44,9 +46,3 @@ def lost_on_the_way(source: Any, result: Result, path: Path, *, trimmed: bool) -
 
 def _flags(stream: Any) -> set[str]:
     return {str(flag.name) for flag in Disposition if stream.disposition & flag}
-
-
-def _told(stream: Any, key: str) -> str:
-    """A stream's language or title, which mov calls its name."""
-    tags = {name.lower(): value for name, value in stream.metadata.items()}
-    return str(tags.get(key, tags.get("name", "") if key == "title" else ""))

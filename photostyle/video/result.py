@@ -15,7 +15,7 @@ from photostyle.video.codecs import FORMATS, Encoding
 from photostyle.video.encode import tag
 from photostyle.video.info import VideoInfo
 from photostyle.video.reading import film, is_picture
-from photostyle.video.tags import Span, chapters_for, kept_tags, needs_keys, timecode_for, timecode_of
+from photostyle.video.tags import Span, chapters_for, kept_tags, needs_keys, stream_tags, timecode_for, timecode_of
 from photostyle.video.timing import Schedule
 
 _LONGEST_TIMESCALE = 2**31 - 1
@@ -32,12 +32,14 @@ class Result:
         container: libav's.
         video: the stream of the picture.
         copied: output streams by the index of the source's.
+        timecode: what it says of the first frame's.
         lost: what of the source is not in it, in words.
     """
 
     container: Any
     video: Any
     copied: dict[int, Any] = field(default_factory=dict)
+    timecode: str | None = None
     lost: list[str] = field(default_factory=list)
 
 
@@ -89,6 +91,7 @@ def open_result(
         timecode = None if TIMECODE in leave_out else timecode_for(source, picture, info, schedule.rate, span)
         if timecode is not None:
             (result.video if suffix in _MOV else container).metadata["timecode"] = timecode
+            result.timecode = timecode
         elif timecode_of(source, picture):
             result.lost.append(f"timecode {timecode_of(source, picture)}")
         chapters: Any = [] if CHAPTERS in leave_out else chapters_for(source, info, span, begin_of(info, span))
@@ -120,13 +123,15 @@ def _video_stream(
     stream = container.add_stream_from_template(template, opaque=True)
     stream.time_base = schedule.time_base
     context = stream.codec_context
-    context.framerate = schedule.rate  # containers state it, and timecode counts by it
+    # Timecode counts by it, and Matroska states it, which it should of a variable rate only where the clip's did.
+    stated = schedule.constant or suffix in _MOV or info.rate_stated
+    context.framerate = schedule.rate if stated else Fraction(0)
     tag(context, encoding)
     if encoding.tag and suffix in _MOV:
         context.codec_tag = encoding.tag
     if info.display_matrix:
         stream.set_display_matrix(info.display_matrix)
-    stream.metadata.update(kept_tags(picture.metadata))
+    stream.metadata.update(stream_tags(picture.metadata, suffix))
     if encoding.alpha and encoding.codec == "vp9":
         stream.metadata["alpha_mode"] = "1"
     stream.disposition = picture.disposition
@@ -161,7 +166,7 @@ def _copy(result: Result, container: Any, stream: Any, suffix: str) -> bool:
         copy = container.add_stream_from_template(stream, opaque=True)
     except ValueError:
         return False
-    copy.metadata.update(kept_tags(stream.metadata))
+    copy.metadata.update(stream_tags(stream.metadata, suffix))
     copy.disposition = stream.disposition
     result.copied[stream.index] = copy
     return True

@@ -27,6 +27,13 @@ _MP4_TAGS = {
     "media_type", "hd_video", "gapless_playback", "compilation", "track", "disc", "location", "creation_time",
 }  # fmt: skip
 
+# ISO 639-2's second code of a language, which is the one that QuickTime's list has.
+_BIBLIOGRAPHIC = {
+    "sqi": "alb", "hye": "arm", "eus": "baq", "mya": "bur", "zho": "chi", "ces": "cze", "nld": "dut", "fra": "fre",
+    "kat": "geo", "deu": "ger", "ell": "gre", "isl": "ice", "mkd": "mac", "mri": "mao", "msa": "may", "fas": "per",
+    "ron": "rum", "slk": "slo", "bod": "tib", "cym": "wel",
+}  # fmt: skip
+
 Span = tuple[int, "int | None"]
 """The first frame's tick and the tick of the cut's end, of a clip that is trimmed."""
 
@@ -34,6 +41,25 @@ Span = tuple[int, "int | None"]
 def kept_tags(metadata: Mapping[str, str]) -> dict[str, str]:
     """Tags that may stand in the result as they are; a timecode goes its own way."""
     return {k: v for k, v in metadata.items() if not _OWN.fullmatch(k) and k.lower() != _TIMECODE}
+
+
+def stream_tags(metadata: Mapping[str, str], suffix: str) -> dict[str, str]:
+    """A stream's tags for a container: titles and languages by the names that its muxer knows."""
+    tags = kept_tags(metadata)
+    named = {key.lower(): value for key, value in tags.items()}
+    if "name" in named and "title" not in named:  # libav reads a title of mp4 and mov so, but does not write it
+        tags["title"] = named["name"]
+    if suffix == ".mov" and named.get("language") in _BIBLIOGRAPHIC:
+        tags["language"] = _BIBLIOGRAPHIC[named["language"]]
+    return tags
+
+
+def told(stream: Any, key: str) -> str:
+    """A stream's language, by its terminological code, or title; empty if unsaid."""
+    tags = {name.lower(): value for name, value in stream.metadata.items()}
+    value = str(tags.get(key, tags.get("name", "") if key == "title" else ""))
+    codes = {one: other for other, one in _BIBLIOGRAPHIC.items()}
+    return "" if value == "und" else codes.get(value, value)
 
 
 def needs_keys(tags: Mapping[str, str], suffix: str) -> bool:

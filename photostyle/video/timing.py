@@ -28,12 +28,14 @@ class Schedule:
         shown: tick of every frame, increasing.
         last: ticks for which the last one stays.
         rate: frames a second: the clip's own constant rate, else its mean.
+        constant: it is a constant rate.
     """
 
     time_base: Fraction
     shown: Sequence[int]
     last: int
     rate: Fraction
+    constant: bool
 
     @property
     def lasts(self) -> list[int]:
@@ -94,7 +96,7 @@ def scheduled(pts: Sequence[int], last: int, info: VideoInfo, begin: Fraction, *
             scale *= 2
         base, ticks, last = base / scale, [tick * scale for tick in ticks], last * scale
     first = round(seconds / base)
-    return Schedule(base, [first + tick for tick in ticks], last, rate)
+    return Schedule(base, [first + tick for tick in ticks], last, rate, constant is not None)
 
 
 def decoding_times(schedule: Schedule, order: Sequence[int]) -> list[int]:

@@ -11,6 +11,7 @@ from typing import Any
 import av
 import numpy as np
 
+from photostyle.errors import OutputError
 from photostyle.video.codecs import Encoding
 from photostyle.video.encode import SegmentWriter, failed
 from photostyle.video.info import VideoInfo
@@ -41,9 +42,12 @@ def unacceptable(
     scratch = folder / f".{uuid.uuid4().hex}{suffix}"
     schedule = scheduled([info.starts], 0, info, begin_of(info, span), finer=False)
     try:
-        writer = SegmentWriter(segment, encoding)
-        writer.write(_blank(encoding))
-        writer.close()
+        try:
+            writer = SegmentWriter(segment, encoding)
+            writer.write(_blank(encoding))
+            writer.close()
+        except OutputError as error:
+            raise OutputError(str(error).replace(str(segment), str(output))) from error
         with av.open(str(info.path), metadata_errors="replace") as source:
 
             def refused(leave_out: Collection[str | int]) -> Exception | None:

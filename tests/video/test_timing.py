@@ -66,7 +66,8 @@ def test_reordered_frames_of_every_codec_step_evenly(tmp_path, codec, sound):
 def test_variable_rates_stay_as_they_are(tmp_path, name, last):
     clip = make_clip(tmp_path / "i.mp4", (16,), pts=VARIABLE, time_base=Fraction(1, 90000))
     remake(clip, tmp_path / name, (7,), last=last)
-    _, duration, times, steps = told(tmp_path / name)
+    rates, duration, times, steps = told(tmp_path / name)
+    assert rates[0] == Fraction(16 * 90000, VARIABLE[-1] + last)
     assert times == [Fraction(t, 90000) for t in VARIABLE]
     lasts = [*(b - a for a, b in pairwise(VARIABLE)), last]
     # Every frame's duration is the step of one decoding time; the last packet's own stays over.
@@ -75,6 +76,19 @@ def test_variable_rates_stay_as_they_are(tmp_path, name, last):
         spare.remove(step)
     assert len(spare) == 1
     assert duration == Fraction(sum(lasts), 90000)
+
+
+def test_matroska_states_no_rate_for_variable_ones_unless_the_clip_did(tmp_path):
+    clip = make_clip(tmp_path / "i.mp4", (16,), pts=VARIABLE, time_base=Fraction(1, 90000))
+    remake(clip, tmp_path / "o.mkv", (7,))
+    assert [round(t * 1000) for t in told(tmp_path / "o.mkv")[2]] == [round(t / 90) for t in VARIABLE]
+    stated = make_clip(tmp_path / "s.mkv", (16,), pts=VARIABLE, time_base=Fraction(1, 90000))
+    remake(stated, tmp_path / "p.mkv", (7,))
+    for name, value in (("o.mkv", None), ("p.mkv", 40_000_000)):
+        # The element's identifier and size, then nanoseconds a frame.
+        data = (tmp_path / name).read_bytes()
+        found = data.find(b"\x23\xe3\x83\x84")
+        assert (int.from_bytes(data[found + 4 : found + 8], "big") if found >= 0 else None) == value
 
 
 @pytest.mark.parametrize("rate", RATES, ids=lambda rate: f"{float(rate):.3f}")
@@ -155,7 +169,7 @@ def test_decoding_times_increase_lie_before_display_and_step_as_frames_do(lasts,
     shown = list(itertools.accumulate(lasts[:-1], initial=start))
     # an order in which no frame is decoded more than `reach` places behind its turn
     order = sorted(range(len(lasts)), key=lambda i: i - random.randint(0, reach))
-    times = decoding_times(Schedule(Fraction(1, 1000), shown, lasts[-1], Fraction(25)), order)
+    times = decoding_times(Schedule(Fraction(1, 1000), shown, lasts[-1], Fraction(25), False), order)
     assert len(times) == len(order)
     assert all(a < b for a, b in pairwise(times))
     assert all(time <= shown[frame] for time, frame in zip(times, order, strict=True))
