@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
+from av.stream import Disposition
 
 from photostyle.video.codecs import Encoding, encoding_for
 from photostyle.video.encode import SegmentWriter
@@ -35,15 +37,17 @@ def scene(number: int, time: int, height: int, width: int) -> npt.NDArray[np.flo
 
 
 def planes_of(fmt: str, luma: npt.NDArray[np.float64], cb: float = 0.45, cr: float = 0.55) -> av.VideoFrame:
-    """A frame of a planar YUV format in limited code values, of luma (H, W) and one chroma."""
+    """A frame of a planar YUV format in limited code values, of luma (H, W) and one chroma; alpha rises from 0 to 1."""
     height, width = luma.shape
     frame = av.VideoFrame(width, height, fmt)
     bits = frame.format.components[0].bits
     unit = 2 ** (bits - 8)
     rows(frame.planes[0], bits)[:] = np.round((16 + 219 * luma) * unit)
-    for plane, value in zip(frame.planes[1:], (cb, cr), strict=True):
+    for plane, value in zip(frame.planes[1:3], (cb, cr), strict=True):
         tilt = np.linspace(-0.05, 0.05, plane.width)[None]
         rows(plane, bits)[:] = np.round((16 + 224 * (value + tilt)) * unit)
+    if len(frame.planes) == 4:
+        rows(frame.planes[3], bits)[:] = np.round(np.linspace(0, 1, width) * (2**bits - 1))
     return frame
 
 
@@ -65,6 +69,11 @@ def make_clip(
     chapters: bool = False,
     options: dict[str, str] | None = None,
     gain: Sequence[float] | None = None,
+    paint: Callable[[int], npt.NDArray[np.float64]] | None = None,
+    field_order: int = 0,
+    tags: dict[str, str] | None = None,
+    stream_tags: dict[str, str] | None = None,
+    cover: bytes = b"",
 ) -> Path:
     """A clip of several shots.
 
@@ -83,6 +92,10 @@ def make_clip(
         subtitles: two lines of text.
         chapters: two of them.
         gain: exposure of each frame.
+        paint: luma (H, W) in [0, 1] of a frame by its number, in place of the scenes.
+        field_order: libav's number for what the container says of fields.
+        tags, stream_tags: of the file and of the picture.
+        cover: a PNG.
     """
     time_base = time_base or 1 / rate / (512 if rate == 25 else 1)
     mov = path.suffix in (".mp4", ".mov")
@@ -105,6 +118,9 @@ def make_clip(
         stream.codec_context.sample_aspect_ratio = aspect
     if rotation:
         stream.set_display_rotation(rotation)
+    stream.codec_context.field_order = field_order
+    stream.metadata.update(stream_tags or {})
+    container.metadata.update(tags or {})
     sound = container.add_stream(audio, rate=48000) if audio else None
     if chapters:
         container.set_chapters(
@@ -119,11 +135,22 @@ def make_clip(
         text = container.add_mux_stream("mov_text" if mov else "subrip")
         text.time_base = Fraction(1, 1000)
         text.metadata["language"] = "kor"
+    picture = None
+    if cover and path.suffix == ".mkv":
+        container.add_attachment("cover.png", "image/png", cover)
+    elif cover:
+        with av.open(io.BytesIO(cover)) as still:
+            picture = container.add_stream_from_template(still.streams.video[0], opaque=True)
+        picture.disposition = Disposition.attached_pic
     container.start_encoding()
+    if picture is not None:
+        packet = av.Packet(cover)
+        packet.stream = picture
+        container.mux(packet)
     index = 0
     for number, count in enumerate(shots):
         for time in range(count):
-            luma = scene(number, time, *size) * (gain[index] if gain else 1.0)
+            luma = (paint(index) if paint else scene(number, time, *size)) * (gain[index] if gain else 1.0)
             frame = planes_of(fmt, luma, 0.4 + 0.07 * number, 0.6 - 0.07 * number)
             if colour:
                 frame.color_range, frame.color_primaries, frame.color_trc, frame.colorspace = colour
