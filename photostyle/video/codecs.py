@@ -245,5 +245,5 @@ def lost_of_picture(info: VideoInfo, encoding: Encoding) -> list[str]:
         lost.append(f"{info.bits} bits a sample (it has {encoding.bits})")
     across, down = encoding.shifts
     if not info.grey and (across > info.shift_x or down > info.shift_y):
-        lost.append("as fine a chroma")
+        lost.append("finer chroma")
     return lost
