@@ -27,11 +27,15 @@ _MP4_TAGS = {
     "media_type", "hd_video", "gapless_playback", "compilation", "track", "disc", "location", "creation_time",
 }  # fmt: skip
 
-# ISO 639-2's second code of a language, which is the one that QuickTime's list has.
-_BIBLIOGRAPHIC = {
-    "sqi": "alb", "hye": "arm", "eus": "baq", "mya": "bur", "zho": "chi", "ces": "cze", "nld": "dut", "fra": "fre",
-    "kat": "geo", "deu": "ger", "ell": "gre", "isl": "ice", "mkd": "mac", "mri": "mao", "msa": "may", "fas": "per",
-    "ron": "rum", "slk": "slo", "bod": "tib", "cym": "wel",
+# Languages that libav's list for QuickTime has under another code than ISO 639-2's terminological one.
+_QUICKTIME = {
+    "sqi": "alb", "hye": "arm", "eus": "baq", "mya": "bur", "zho": "chi", "nld": "dut", "kat": "geo", "deu": "ger",
+    "ell": "gre", "isl": "ice", "mkd": "mac", "msa": "may", "fas": "per", "bod": "tib", "cym": "wel", "swe": "sve",
+    "hrv": "hr ", "srp": "sr ",
+}  # fmt: skip
+_TERMINOLOGICAL = {
+    **{other: code for code, other in _QUICKTIME.items()},
+    "cze": "ces", "fre": "fra", "rum": "ron", "slo": "slk", "mao": "mri",
 }  # fmt: skip
 
 Span = tuple[int, "int | None"]
@@ -49,8 +53,12 @@ def stream_tags(metadata: Mapping[str, str], suffix: str) -> dict[str, str]:
     named = {key.lower(): value for key, value in tags.items()}
     if "name" in named and "title" not in named:  # libav reads a title of mp4 and mov so, but does not write it
         tags["title"] = named["name"]
-    if suffix == ".mov" and named.get("language") in _BIBLIOGRAPHIC:
-        tags["language"] = _BIBLIOGRAPHIC[named["language"]]
+    language = named.get("language", "")
+    code = _TERMINOLOGICAL.get(language, language)
+    if suffix == ".mov" and language:
+        tags["language"] = _QUICKTIME.get(code, code)
+    elif language in ("sve", "hr ", "sr "):
+        tags["language"] = code
     return tags
 
 
@@ -58,8 +66,7 @@ def told(stream: Any, key: str) -> str:
     """A stream's language, by its terminological code, or title; empty if unsaid."""
     tags = {name.lower(): value for name, value in stream.metadata.items()}
     value = str(tags.get(key, tags.get("name", "") if key == "title" else ""))
-    codes = {one: other for other, one in _BIBLIOGRAPHIC.items()}
-    return "" if value == "und" else codes.get(value, value)
+    return "" if value == "und" else _TERMINOLOGICAL.get(value, value)
 
 
 def needs_keys(tags: Mapping[str, str], suffix: str) -> bool:

@@ -73,7 +73,10 @@ def make_clip(
     field_order: int = 0,
     tags: dict[str, str] | None = None,
     stream_tags: dict[str, str] | None = None,
+    audio_tags: dict[str, str] | None = None,
+    audio_flags: int | None = None,
     cover: bytes = b"",
+    muxer: dict[str, str] | None = None,
 ) -> Path:
     """A clip of several shots.
 
@@ -95,14 +98,15 @@ def make_clip(
         paint: luma (H, W) in [0, 1] of a frame by its number, in place of the scenes.
         field_order: libav's number for what the container says of fields.
         tags, stream_tags: of the file and of the picture.
+        audio_tags, audio_flags: of the sound.
         cover: a PNG.
+        muxer: more options for mp4 and mov.
     """
     time_base = time_base or 1 / rate / (512 if rate == 25 else 1)
     mov = path.suffix in (".mp4", ".mov")
     ticks = str(time_base.denominator)
-    container = av.open(
-        str(path), "w", options={"video_track_timescale": ticks, "movie_timescale": ticks} if mov else {}
-    )
+    muxing = {"video_track_timescale": ticks, "movie_timescale": ticks, **(muxer or {})}
+    container = av.open(str(path), "w", options=muxing if mov else {})
     stream = container.add_stream(
         codec, rate=rate, width=size[1], height=size[0], time_base=time_base,
         options=options if options is not None else ({"crf": "8", "preset": "veryfast"} if "264" in codec else {}),
@@ -122,6 +126,10 @@ def make_clip(
     stream.metadata.update(stream_tags or {})
     container.metadata.update(tags or {})
     sound = container.add_stream(audio, rate=48000) if audio else None
+    if sound:
+        sound.metadata.update(audio_tags or {})
+        if audio_flags is not None:
+            sound.disposition = audio_flags
     if chapters:
         container.set_chapters(
             [
