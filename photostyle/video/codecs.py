@@ -246,4 +246,4 @@ def lost_of_picture(info: VideoInfo, encoding: Encoding) -> list[str]:
     across, down = encoding.shifts
     if not info.grey and (across > info.shift_x or down > info.shift_y):
         lost.append("finer chroma")
-    return lost
+    return [*lost, *info.beside]

@@ -33,6 +33,15 @@ _NATIVE = re.compile(
 _CENTRED = ("mjpeg", "mpeg1video")  # their chroma lies midway between luma samples
 _TELLS_FIELDS = ("h264", "hevc", "mpeg2video", "mpeg4", "vc1", "dvvideo", "prores", "dnxhd")  # frame by frame
 _TOP_FIRST, _PROGRESSIVE = (2, 5), 1  # libav's field orders
+# What decoders find beside a picture that no encoder is given, and what it is called.
+_BESIDE = {
+    "A53_CC": "closed captions",
+    "SPHERICAL": "spherical projection",
+    "MASTERING_DISPLAY_METADATA": "mastering display",
+    "CONTENT_LIGHT_LEVEL": "light levels",
+    "DYNAMIC_HDR_PLUS": "HDR10+ metadata",
+    "DOVI_METADATA": "Dolby Vision metadata",
+}
 _EXACT = "mov,mp4"  # begins libav's name of the containers that keep any time base
 
 
@@ -72,6 +81,7 @@ class VideoInfo:
         alpha: it has opacity. It is delivered as one more plane, in full range, unless `grey`.
         fields: ``frames`` if the first frame says that it is woven of two fields, ``top`` or ``bottom`` if only the
             container says so, with the field that comes first; empty if neither does.
+        beside: names of what lies beside its first picture and cannot be written.
         centred: chroma lies midway between luma samples (MPEG-1, JPEG).
         colour: tags as found.
         rotation: degrees counterclockwise by which a player turns the picture.
@@ -103,6 +113,7 @@ class VideoInfo:
     grey: bool
     alpha: bool
     fields: str
+    beside: tuple[str, ...]
     centred: bool
     colour: Colour
     rotation: int
@@ -206,6 +217,7 @@ def describe_stream(path: Path, stream: Any, picture: av.VideoFrame, field_order
         grey=grey,
         alpha=alpha,
         fields=_fields(context.name, picture, field_order),
+        beside=tuple(words for name, words in _BESIDE.items() if picture.side_data.get(name) is not None),
         centred=context.name in _CENTRED,
         colour=colour,
         rotation=picture.rotation,

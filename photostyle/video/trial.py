@@ -64,8 +64,7 @@ def unacceptable(
                     return error
                 return None
 
-            error = refused(())
-            if error is None:
+            if refused(()) is None:
                 return frozenset()
             film_index = film(source).index
             parts: set[str | int] = {

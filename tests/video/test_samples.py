@@ -11,7 +11,7 @@ import torch
 
 from photostyle.colour import yuv
 from photostyle.options import FitOptions
-from photostyle.video.codecs import encoding_for
+from photostyle.video.codecs import encoding_for, lost_of_picture
 from photostyle.video.grade import input_layout, output_layout
 from photostyle.video.info import rows
 from photostyle.video.looks import StyleSide
@@ -195,3 +195,14 @@ def test_repacking_changes_no_sample(packed, planar, shift):
     width = made.planes[1].width
     expected = [luma, chroma[:, 0 : 2 * width : 2], chroma[:, 1 : 2 * width : 2]]
     assert all(np.array_equal(rows(plane, bits), value) for plane, value in zip(made.planes, expected, strict=True))
+
+
+def test_what_lies_beside_the_samples_is_said_to_be_lost(tmp_path):
+    display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
+    options = {"x265-params": f"log-level=error:master-display={display}:max-cll=1000,400"}
+    clip = make_clip(tmp_path / "i.nut", (2,), codec="libx265", fmt="yuv420p10le", options=options)
+    info = VideoReader(clip).info
+    assert lost_of_picture(info, encoding_for(info, ".mp4", "hevc")) == ["mastering display", "light levels"]
+    plain = VideoReader(make_clip(tmp_path / "p.mp4", (1,))).info
+    assert lost_of_picture(plain, encoding_for(plain, ".mp4")) == []
+    assert lost_of_picture(info, encoding_for(info, ".webm"))[0] == "10 bits a sample (it has 8)"
