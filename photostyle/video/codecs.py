@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -25,6 +26,8 @@ class Codec:
         preview: the options for a quick preview.
         tag: the four letters under which players look for it in mp4 and mov, if not libav's choice.
         segment: format of segment files.
+        alpha: extensions that hold it with alpha.
+        refused: formats that libav lists for it, but then does not take.
     """
 
     encoder: str
@@ -35,6 +38,8 @@ class Codec:
     preview: Mapping[str, str] = field(default_factory=dict)
     tag: str | None = None
     segment: str = "nut"  # holds any codec but ProRes
+    alpha: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 CODECS: Mapping[str, Codec] = {
@@ -56,8 +61,8 @@ CODECS: Mapping[str, Codec] = {
         {"preset": "ultrafast", "x265-params": "log-level=error"},
         tag="hvc1",
     ),
-    "prores": Codec("prores_ks", (".mov",), segment="mov"),
-    "ffv1": Codec("ffv1", (".mkv",), options={"level": "3", "g": "1", "slicecrc": "1"}),
+    "prores": Codec("prores_ks", (".mov",), segment="mov", alpha=(".mov",)),
+    "ffv1": Codec("ffv1", (".mkv",), options={"level": "3", "g": "1", "slicecrc": "1"}, alpha=(".mkv",)),
     "vp9": Codec(
         "libvpx-vp9",
         (".webm", ".mkv", ".mp4"),
@@ -65,10 +70,18 @@ CODECS: Mapping[str, Codec] = {
         63,
         {"b": "0", "row-mt": "1", "cpu-used": "4"},
         {"b": "0", "row-mt": "1", "cpu-used": "8", "deadline": "realtime"},
+        alpha=(".webm", ".mkv"),
+        refused=("yuva422p", "yuva444p", "gbrap"),
     ),
 }
 FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 VIDEO_EXTENSIONS = tuple(FORMATS)
+# ProRes: the encoder's name of each profile, by libav's name of it, and the four letters that tell them apart.
+_PRORES = {"Proxy": "proxy", "LT": "lt", "Standard": "standard", "HQ": "hq", "4444": "4444", "XQ": "4444xq"}
+_PRORES_TAGS = {
+    "proxy": "apco", "lt": "apcs", "standard": "apcn", "hq": "apch", "4444": "ap4h", "4444xq": "ap4x",
+}  # fmt: skip
+_PLANAR = re.compile(r"(yuva?4\d\dp|gbra?p)(\d+le)?")
 _TELLS_ASPECT = ("h264", "hevc")  # in their own bits; elsewhere only the container can
 
 
@@ -81,7 +94,7 @@ class Encoding:
         format: libav's name of a planar pixel format.
         bits: bits a sample.
         width, height: of the coded picture.
-        time_base, rate: as in `VideoInfo`.
+        rate: frames a second, as the encoder is told them.
         colour: tags to write.
         pixel_aspect: width to height of a pixel.
         options: for the encoder.
@@ -92,7 +105,6 @@ class Encoding:
     bits: int
     width: int
     height: int
-    time_base: Fraction
     rate: Fraction
     colour: Colour
     pixel_aspect: Fraction | None
@@ -102,6 +114,21 @@ class Encoding:
     def rgb(self) -> bool:
         """The planes are G, B, R."""
         return self.format.startswith("gbr")
+
+    @property
+    def alpha(self) -> bool:
+        """The last plane is opacity."""
+        return _has_alpha(self.format)
+
+    @property
+    def segment(self) -> str:
+        """Format of segment files: VP9 keeps alpha beside its packets, where only Matroska holds it."""
+        return "matroska" if self.codec == "vp9" and self.alpha else CODECS[self.codec].segment
+
+    @property
+    def tag(self) -> str | None:
+        """The four letters under which players look for it in mp4 and mov, if not libav's choice."""
+        return _PRORES_TAGS[self.options["profile"]] if self.codec == "prores" else CODECS[self.codec].tag
 
     @property
     def shifts(self) -> tuple[int, int]:
@@ -156,37 +183,47 @@ def encoding_for(
             "write .mp4 or .mov, or use --codec h264"
         )
     height, width = size or (info.height, info.width)
-    pixel_format = _pixel_format(chosen, info, odd=bool(height % 2 or width % 2) and name in ("h264", "hevc"))
+    odd = bool(height % 2 or width % 2) and name in ("h264", "hevc")
+    pixel_format = _pixel_format(chosen, info, odd, extension.lower() in chosen.alpha)
     options = dict(chosen.preview if preview and chosen.preview else chosen.options)
     if chosen.crf is not None:
         options["crf"] = str(chosen.crf if crf is None else crf)
     if name == "prores":
-        options["profile"] = "4444" if "444" in pixel_format else "hq"
+        options["profile"] = _prores_profile(pixel_format, info)
     colour = info.colour
     if info.rgb and not pixel_format.startswith("gbr"):
         colour = Colour(colour.primaries, colour.transfer, 1, LIMITED)
     bits = av.VideoFormat(pixel_format, 16, 16).components[0].bits
     if name == "prores" and colour.range_ == FULL:  # ProRes has no full range
         colour = Colour(colour.primaries, colour.transfer, colour.matrix, LIMITED)
-    return Encoding(
-        name, pixel_format, bits, width, height, info.time_base, info.rate, colour, info.pixel_aspect, options
-    )
+    return Encoding(name, pixel_format, bits, width, height, info.rate, colour, info.pixel_aspect, options)
 
 
-def _pixel_format(codec: Codec, info: VideoInfo, odd: bool) -> str:
+def _prores_profile(pixel_format: str, info: VideoInfo) -> str:
+    """The clip's own profile if it has one for these samples."""
+    own = _PRORES.get(info.profile, "") if info.codec == "prores" else ""
+    if "444" in pixel_format:
+        return own if own.startswith("4444") else "4444"
+    return own if own and not own.startswith("4444") else "hq"
+
+
+def _pixel_format(codec: Codec, info: VideoInfo, odd: bool, keeps_alpha: bool) -> str:
     """The encoder's nearest format that loses nothing, or as little as it can."""
-    offered = [f.name for f in av.Codec(codec.encoder, "w").video_formats or [] if not f.name.startswith("yuvj")]
-    if info.format in offered and not (odd and (info.shift_x or info.shift_y)):
+    formats = [f.name for f in av.Codec(codec.encoder, "w").video_formats or []]
+    offered = [name for name in formats if not name.startswith("yuvj") and name not in codec.refused]
+    alpha = _has_alpha(info.format) and keeps_alpha
+    if info.format in offered and _has_alpha(info.format) == alpha and not (odd and (info.shift_x or info.shift_y)):
         return info.format
     shifts = (0, 0) if odd or info.rgb else (info.shift_x, info.shift_y)
 
-    def loss(name: str) -> tuple[int, int, int, int, int]:
+    def loss(name: str) -> tuple[int, int, int, int, int, int]:
         found = av.VideoFormat(name, 64, 64)
         bits = found.components[0].bits
         here = chroma_shifts(found)
         coarser = sum(max(0, a - b) for a, b in zip(here, shifts, strict=True))
         finer = sum(max(0, b - a) for a, b in zip(here, shifts, strict=True))
         return (
+            int(_has_alpha(name) != alpha),
             max(0, info.bits - bits),
             coarser,
             int(name.startswith("gbr") != info.rgb),
@@ -194,6 +231,19 @@ def _pixel_format(codec: Codec, info: VideoInfo, odd: bool) -> str:
             max(0, bits - info.bits),
         )
 
-    planar = [n for n in offered if n.replace("le", "").rstrip("0123456789").endswith("p") and "a" not in n]
-    planar = [n for n in planar if n.startswith(("yuv", "gbrp")) and "f" not in n]
-    return min(planar, key=loss)
+    return min(filter(_PLANAR.fullmatch, offered), key=loss)
+
+
+def _has_alpha(name: str) -> bool:
+    return name.startswith(("yuva", "gbrap"))
+
+
+def lost_of_picture(info: VideoInfo, encoding: Encoding) -> list[str]:
+    """What of a clip's samples an encoding does not hold, in words."""
+    lost = ["alpha"] if info.alpha and not encoding.alpha else []
+    if encoding.bits < info.bits:
+        lost.append(f"{info.bits} bits a sample (it has {encoding.bits})")
+    across, down = encoding.shifts
+    if not info.grey and (across > info.shift_x or down > info.shift_y):
+        lost.append("finer chroma")
+    return [*lost, *info.beside]

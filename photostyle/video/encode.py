@@ -26,43 +26,43 @@ class SegmentWriter:
     """One segment: frames in, a file that begins with a key frame and decodes on its own out.
 
     Nothing stands under `path` until `close` has put it there whole; `abandon` leaves nothing. Timestamps in the file
-    count from its first frame and serve for the order only: containers round them, and `join` is told the true ones.
+    count frames, at the encoding's rate, and serve for the order only: `join` is told the true ones. What H.264 and
+    HEVC say of the rate in their own bits is so the clip's mean rate, whatever its time base.
     """
 
     def __init__(self, path: Path, encoding: Encoding) -> None:
         self.path, self._encoding = path, encoding
         # A name of its own: a worker that was given up may still be writing the same segment.
         self._partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
-        self._first: int | None = None
         self._frames = 0
         codec = CODECS[encoding.codec]
+        rate = encoding.rate.limit_denominator(1001000)
         options = {"avoid_negative_ts": "disabled"}
-        if codec.segment == "mov":
-            options["video_track_timescale"] = str(encoding.time_base.denominator)
+        if encoding.segment == "mov":
+            options["video_track_timescale"] = str(rate.numerator)
         with _writing(path, self._partial):
-            self._container = av.open(str(self._partial), "w", format=codec.segment, options=options)
+            self._container = av.open(str(self._partial), "w", format=encoding.segment, options=options)
             stream: Any = self._container.add_stream(
                 codec.encoder,
-                rate=encoding.rate.limit_denominator(1001000),
+                rate=rate,
                 options=dict(encoding.options),
                 width=encoding.width,
                 height=encoding.height,
-                time_base=encoding.time_base,
+                time_base=1 / rate,
             )
             self._stream = stream
             stream.pix_fmt = encoding.format
             context = stream.codec_context
-            context.time_base = encoding.time_base
+            context.time_base = 1 / rate
             context.flags |= _GLOBAL_HEADER
             tag(context, encoding)
 
-    def write(self, pts: int, planes: Sequence[npt.NDArray[np.integer[Any]]]) -> None:
+    def write(self, planes: Sequence[npt.NDArray[np.integer[Any]]]) -> None:
         """Encode a frame given as planes of the encoding's format. Raises OutputError."""
         frame = av.VideoFrame(self._encoding.width, self._encoding.height, self._encoding.format)
         for plane, values in zip(frame.planes, planes, strict=True):
             rows(plane, self._encoding.bits)[:] = values
-        self._first = pts if self._first is None else self._first
-        frame.pts, frame.time_base = pts - self._first, self._encoding.time_base
+        frame.pts, frame.time_base = self._frames, self._stream.codec_context.time_base
         frame.color_range = self._encoding.colour.range_
         frame.colorspace = self._encoding.colour.matrix
         with _writing(self.path, self._partial):
@@ -112,6 +112,16 @@ def _writing(path: Path, partial: Path) -> Iterator[None]:
         yield
     except (av.error.FFmpegError, OSError) as error:
         partial.unlink(missing_ok=True)
-        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
-        what = "the disk is full" if full else describe(error)
-        raise OutputError(f"{path}: cannot be written ({what}); make room, then run again with --resume") from error
+        raise failed(path, error) from error
+
+
+def failed(path: Path, error: Exception) -> OutputError:
+    """What libav's error on writing a file says, and what there is to do about it."""
+    number = getattr(error, "errno", None)
+    if number in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+        return OutputError(f"{path}: cannot be written (the disk is full); make room, then run again with --resume")
+    if isinstance(error, OSError) and number != errno.EINVAL:
+        return OutputError(f"{path}: cannot be written ({describe(error)}); mend that, then run again with --resume")
+    return OutputError(
+        f"{path}: the container does not take this picture ({describe(error)}); choose another -o or --codec"
+    )

@@ -50,13 +50,14 @@ class Grader:
         self._device = next(model.parameters()).device
         if self._device.type == "cuda":
             model.precision = torch.float16
+        self._info, self._encoding = info, encoding
         self._size = (encoding.height, encoding.width)
         self._in, self._out = input_layout(info), output_layout(info, encoding)
         self._upright, self._back = upright(info.rotation)
 
     def images(self, frames: Sequence[Planes]) -> Tensor:
         """Frames as (B, 3, H, W) R′G′B′ on the device, at the encoding's size."""
-        planes = [self._sent(np.stack(plane)) for plane in zip(*frames, strict=True)]
+        planes = [self._sent(np.stack(plane)) for plane in list(zip(*frames, strict=True))[:3]]
         return reduced(yuv.to_rgb(planes, self._in), self._size)
 
     def _sent(self, plane: np.ndarray[tuple[int, ...], np.dtype[np.integer]]) -> Tensor:  # type: ignore[type-arg]
@@ -64,6 +65,14 @@ class Grader:
         if self._device.type == "cpu":
             return tensor
         return tensor.pin_memory().to(self._device, non_blocking=True)
+
+    def alpha(self, planes: Planes) -> Planes:
+        """A frame's opacity as the encoding's last plane; none where that has none."""
+        if not self._encoding.alpha:
+            return []
+        opacity = torch.from_numpy(planes[-1].astype(np.int32))[None].float() / (2**self._info.bits - 1)
+        opacity = reduced(opacity, self._size)[0].clamp(0, 1) * (2**self._encoding.bits - 1)
+        return [opacity.round().numpy().astype(np.uint8 if self._encoding.bits == 8 else np.uint16)]
 
     def single_regions(self, image: Tensor, index: int) -> Regions | None:
         """Regions of frame `index` (3, H, W) by itself; None if frames have none."""

@@ -17,7 +17,7 @@ from photostyle.errors import VideoReadError
 from photostyle.io.images import MIN_SIDE
 
 Planes = list[npt.NDArray[np.integer[Any]]]
-"""A frame's samples, (H, W) uint8 or uint16 a plane: luma and chroma, or G, B, R, or luma alone."""
+"""A frame's samples, (H, W) uint8 or uint16 a plane: luma and chroma, or G, B, R, or luma alone; alpha behind them."""
 
 MAX_PIXELS = 1 << 27
 """Limit on the declared pixels of a frame: 16K has 133 million."""
@@ -26,8 +26,23 @@ UNSPECIFIED = 2  # H.273's code for primaries, transfer and matrix
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 FULL, LIMITED = 2, 1  # libav's colour range; 0 is unspecified
 _MATRICES = (0, 1, 4, 5, 6, 7, 9)  # those that photostyle.colour.yuv knows
-_NATIVE = re.compile(r"(yuv4(20|22|44|40|11|10)p|gbrp|gray)(9|10|12|14|16)?(le)?")
+_NATIVE = re.compile(
+    r"(yuv4(20|22|44|40|11|10)p|gbrp|gray)(9|10|12|14|16)?(le)?"
+    r"|yuva4(20|22|44)p|yuva4(20|22)p(9|10|16)le|yuva4(22|44)p12le|yuva444p(9|10|16)le|gbrap((10|12|14|16)le)?"
+)
 _CENTRED = ("mjpeg", "mpeg1video")  # their chroma lies midway between luma samples
+_TELLS_FIELDS = ("h264", "hevc", "mpeg2video", "mpeg4", "vc1", "dvvideo", "prores", "dnxhd")  # frame by frame
+_TOP_FIRST, _PROGRESSIVE = (2, 5), 1  # libav's field orders
+# What decoders find beside a picture that no encoder is given, and what it is called.
+_BESIDE = {
+    "A53_CC": "closed captions",
+    "SPHERICAL": "spherical projection",
+    "MASTERING_DISPLAY_METADATA": "mastering display",
+    "CONTENT_LIGHT_LEVEL": "light levels",
+    "DYNAMIC_HDR_PLUS": "HDR10+ metadata",
+    "DOVI_METADATA": "Dolby Vision metadata",
+}
+_EXACT = "mov,mp4"  # begins libav's name of the containers that keep any time base
 
 
 @dataclass(frozen=True)
@@ -47,15 +62,26 @@ class VideoInfo:
     Attributes:
         path: the file.
         codec: libav's name of what it is encoded with.
+        profile: of the codec, by libav's name; empty if unknown.
         width, height: of the coded picture, before rotation.
         time_base: seconds a tick of its timestamps.
         begins: second at which a player's clock for it stands at 0.
+        keeps_start: the time before `begins` is its own; in MPEG and AVI it is where some clock stood.
+        exact: its container keeps any time base; others round timestamps and state the rate beside them.
+        rate_stated: it states one rate for all frames beside their timestamps, as Matroska can.
         rate: mean frames a second.
+        rates: frames a second by all that the file says of it, the likeliest first.
+        starts: tick of its first frame.
+        ends: tick at which its last frame ends; None if the file does not say.
         frames: how many frames there should be; 0 if the file does not say.
         format: planar pixel format that frames are delivered in (libav's name).
         bits: bits a sample.
         shift_x, shift_y: log2 of chroma subsampling.
         rgb, grey: the planes are G, B, R; there is only luma.
+        alpha: it has opacity. It is delivered as one more plane, in full range, unless `grey`.
+        fields: ``frames`` if the first frame says that it is woven of two fields, ``top`` or ``bottom`` if only the
+            container says so, with the field that comes first; empty if neither does.
+        beside: names of what lies beside its first picture and cannot be written.
         centred: chroma lies midway between luma samples (MPEG-1, JPEG).
         colour: tags as found.
         rotation: degrees counterclockwise by which a player turns the picture.
@@ -66,11 +92,18 @@ class VideoInfo:
 
     path: Path
     codec: str
+    profile: str
     width: int
     height: int
     time_base: Fraction
     begins: Fraction
+    keeps_start: bool
+    exact: bool
+    rate_stated: bool
     rate: Fraction
+    rates: tuple[Fraction, ...]
+    starts: int
+    ends: int | None
     frames: int
     format: str
     bits: int
@@ -78,6 +111,9 @@ class VideoInfo:
     shift_y: int
     rgb: bool
     grey: bool
+    alpha: bool
+    fields: str
+    beside: tuple[str, ...]
     centred: bool
     colour: Colour
     rotation: int
@@ -128,10 +164,10 @@ def check_supported(info: VideoInfo) -> None:
         )
 
 
-def describe_stream(path: Path, stream: Any, picture: av.VideoFrame) -> VideoInfo:
-    """What a video stream and its first frame say."""
+def describe_stream(path: Path, stream: Any, picture: av.VideoFrame, field_order: int) -> VideoInfo:
+    """What a video stream and its first frame say; `field_order` is what the container said before it was decoded."""
     context, layout = stream.codec_context, picture.format
-    bits = layout.components[0].bits
+    alpha = any(part.is_alpha for part in layout.components) and layout.name != "pal8"
     rgb = layout.is_rgb or layout.name == "pal8"
     grey = not rgb and sum(not part.is_alpha for part in layout.components) == 1
     full_hint = FULL if "yuvj" in layout.name else 0
@@ -150,22 +186,38 @@ def describe_stream(path: Path, stream: Any, picture: av.VideoFrame) -> VideoInf
     turned: Any = picture.side_data.get("DISPLAYMATRIX")
     matrix = b"" if turned is None else bytes(turned)
     aspect = stream.sample_aspect_ratio or context.sample_aspect_ratio
-    rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+    rates = tuple(Fraction(r) for r in (stream.average_rate, stream.guessed_rate, stream.base_rate) if r and r > 0)
+    rate = rates[0] if rates else Fraction(25)
+    begins = Fraction(stream.container.start_time or 0, av.time_base)
+    started = stream.start_time or 0
+    delivered = _native(
+        layout.name.replace("yuvj", "yuv"), layout.components[0].bits, rgb, grey, alpha, (shift_x, shift_y)
+    )
     return VideoInfo(
         path=path,
         codec=context.name,
+        profile=str(context.profile or ""),
         width=picture.width,
         height=picture.height,
         time_base=Fraction(stream.time_base),
-        begins=Fraction(stream.container.start_time or 0, av.time_base),
-        rate=Fraction(rate),
+        begins=begins,
+        keeps_start=stream.container.format.name.startswith((_EXACT, "matroska")),
+        exact=stream.container.format.name.startswith(_EXACT),
+        rate_stated=stream.container.format.name.startswith("matroska") and bool(rates),
+        rate=rate,
+        rates=rates,
+        starts=started if picture.pts is None else picture.pts,
+        ends=started + stream.duration if stream.duration else None,
         frames=stream.frames or (round(float(stream.duration * stream.time_base * rate)) if stream.duration else 0),
-        format=_native(layout.name.replace("yuvj", "yuv"), bits, rgb, grey, (shift_x, shift_y)),
-        bits=bits if bits in (8, 9, 10, 12, 14, 16) else 16,
+        format=delivered,
+        bits=av.VideoFormat(delivered, 64, 64).components[0].bits,
         shift_x=shift_x,
         shift_y=shift_y,
         rgb=rgb,
         grey=grey,
+        alpha=alpha,
+        fields=_fields(context.name, picture, field_order),
+        beside=tuple(words for name, words in _BESIDE.items() if picture.side_data.get(name) is not None),
         centred=context.name in _CENTRED,
         colour=colour,
         rotation=picture.rotation,
@@ -188,12 +240,23 @@ def chroma_shifts(layout: Any) -> tuple[int, int]:
     return across, down
 
 
-def _native(name: str, bits: int, rgb: bool, grey: bool, shifts: tuple[int, int]) -> str:
-    """The planar format with the same samples; alpha is left out."""
+def _native(name: str, bits: int, rgb: bool, grey: bool, alpha: bool, shifts: tuple[int, int]) -> str:
+    """The planar format that holds the same samples."""
     if _NATIVE.fullmatch(name):
         return name
-    depth = "" if bits <= 8 else f"{bits if bits in (9, 10, 12, 14, 16) else 16}le"
+    depth = next((depth for depth in (8, 9, 10, 12, 14, 16) if bits <= depth), 16)
+    if alpha:  # in other layouts than the planar ones it goes with whole chroma, or R, G and B
+        depth = next(d for d in (8, 10, 12, 16) if d >= depth)
+    ending = "" if depth == 8 else f"{depth}le"
     if rgb or grey:
-        return ("gbrp" if rgb else "gray") + depth
+        return ("gray" if grey else "gbrap" if alpha else "gbrp") + ending
     family = {(1, 1): "420", (1, 0): "422", (0, 0): "444", (0, 1): "440", (2, 0): "411", (2, 2): "410"}[shifts]
-    return f"yuv{family}p{depth}"
+    return f"yuva444p{ending}" if alpha else f"yuv{family}p{ending}"
+
+
+def _fields(codec: str, picture: av.VideoFrame, order: int) -> str:
+    if picture.interlaced_frame:
+        return "frames"
+    if order <= _PROGRESSIVE or codec in _TELLS_FIELDS:
+        return ""
+    return "top" if order in _TOP_FIRST else "bottom"

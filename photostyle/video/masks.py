@@ -33,6 +33,8 @@ class MaskFrames:
         if self._pictures == []:
             raise MaskError(f"{path}: holds no picture; give one PNG for every frame, named in their order")
         self._reader = None if self._pictures is not None else VideoReader(path)
+        if self._reader is not None:
+            self._reader.deinterlace = False  # labels have no values in between
         self._frames: Iterator[Frame] = iter(())
         self._next = -1
 

@@ -24,7 +24,7 @@ from photostyle.io.opening import describe
 _PLAN = "plan.json"
 # Also what a run that was killed had not yet given its name.
 _OURS = re.compile(
-    r"plan\.json|shot-\d+-\d+\.(style|moments)|segment-\d+\.\w+(\.[0-9a-f]{32}\.partial)?|\.[0-9a-f]{32}\.\w+"
+    r"plan\.json|shot-\d+-\d+\.(style|moments)|segment-\d+\.\w+(\.[0-9a-f]{32}\.partial)?|\.[0-9a-f]{32}\.\w+(\.[0-9a-f]{32}\.partial)?"
 )
 
 
@@ -70,11 +70,15 @@ class Plan:
         pts: tick of every frame to work on.
         shots: in order of time.
         damaged: whether something could not be decoded.
+        last: ticks for which the last frame is shown; 0 if unknown.
+        deinterlaced: whether the fields of frames are taken apart.
     """
 
     pts: Sequence[int]
     shots: Sequence[Shot]
     damaged: bool
+    last: int = 0
+    deinterlaced: bool = False
 
     def segments(self, longest: int) -> list[Segment]:
         """Shots cut into segments of at most `longest` frames."""
@@ -89,7 +93,9 @@ class Plan:
 def _sound(plan: Plan) -> bool:
     """Whether a plan that was read can be one: ticks that increase, and shots that cover them one after the other."""
     numbers = [number for shot in plan.shots for number in (shot.first, shot.count, shot.windows)]
-    if not all(type(number) is int for number in (*plan.pts, *numbers)) or type(plan.damaged) is not bool:
+    if not all(type(number) is int for number in (*plan.pts, *numbers, plan.last)):
+        return False
+    if type(plan.damaged) is not bool or type(plan.deinterlaced) is not bool:
         return False
     ends = [0, *(shot.first + shot.count for shot in plan.shots)]
     return (
@@ -172,7 +178,13 @@ class Parts:
         if found is None:
             return None
         try:
-            plan = Plan(found["pts"], [Shot(**shot) for shot in found["shots"]], found["damaged"])
+            plan = Plan(
+                found["pts"],
+                [Shot(**shot) for shot in found["shots"]],
+                found["damaged"],
+                found["last"],
+                found["deinterlaced"],
+            )
             if _sound(plan):
                 return plan
         except (LookupError, TypeError):
@@ -182,7 +194,8 @@ class Parts:
     def keep(self, plan: Plan) -> None:
         """Write the plan; the looks must be there already. Raises OutputError."""
         shots = [{"first": s.first, "count": s.count, "windows": s.windows} for s in plan.shots]
-        text = json.dumps({"asked": self.asked, "damaged": plan.damaged, "shots": shots, "pts": list(plan.pts)})
+        found = {"damaged": plan.damaged, "deinterlaced": plan.deinterlaced, "last": plan.last}
+        text = json.dumps({"asked": self.asked, **found, "shots": shots, "pts": list(plan.pts)})
         with atomic_write(self.folder / _PLAN, overwrite=True) as partial:
             partial.write_text(text, encoding="utf-8")
 

@@ -14,9 +14,11 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
+from av.stream import Disposition
 from av.video.reformatter import Interpolation
 
 from photostyle.errors import VideoReadError
+from photostyle.video.fields import apart
 from photostyle.video.info import (
     MAX_PIXELS,
     Planes,
@@ -28,6 +30,7 @@ from photostyle.video.info import (
 )
 
 logger = logging.getLogger(__name__)
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +56,11 @@ class Frame:
             picture = picture.reformat(format=self.format)  # a repacking: samples keep their values
         return [rows(plane, picture.format.components[0].bits).copy() for plane in picture.planes]
 
+    @property
+    def duration(self) -> int:
+        """Ticks for which it is shown; 0 if the file does not say."""
+        return int(self.picture.duration or 0)
+
     def rgb(self) -> npt.NDArray[np.uint8]:
         """A copy as (H, W, 3) R, G, B bytes, by libav's conversion."""
         return self.picture.to_ndarray(format="rgb24").astype(np.uint8)
@@ -69,6 +77,8 @@ class VideoReader:
     Attributes:
         info: see `VideoInfo`.
         damaged: seconds at which packets could not be decoded, found so far.
+        deinterlace: take the two fields of a frame apart; on where the first frame has fields.
+        woven: a frame of two fields came while `deinterlace` was off.
         careful: decode with one thread. What a decoder makes of damage depends on how its threads happen to meet, so a
             damaged clip gives the same frames again only like this.
 
@@ -80,7 +90,9 @@ class VideoReader:
         self.path = path
         self.damaged: list[float] = []
         self.careful = False
+        self.woven = False
         self.info = self._probe()
+        self.deinterlace = bool(self.info.fields)
 
     def frames(
         self, start: int | None = None, end: int | None = None, *, seek: bool = True
@@ -93,7 +105,8 @@ class VideoReader:
         wanted = seek and start is not None and self.info.timed
         margin = int(2 / self.info.time_base)  # behind damage or an open group of pictures the nearest key frame is bad
         yielded, last = 0, None
-        for pts, picture in self._decode(start - margin if wanted and start is not None else None):
+        pictures = self._decode(start - margin if wanted and start is not None else None)
+        for pts, picture in apart(pictures, self.info) if self.deinterlace else pictures:
             if last is not None and pts <= last:
                 logger.debug("%s: frame at tick %d is out of order", self.path, pts)
                 pts = last + 1
@@ -114,11 +127,12 @@ class VideoReader:
                 stream.codec_context.thread_count = 1
             else:
                 stream.thread_type = "AUTO"
+            decode = _decoder(stream, self.careful)
             if seek is not None and seek > (stream.start_time or 0):
                 container.seek(seek, stream=stream)
             for packet in self._packets(container, stream):
                 try:
-                    pictures = packet.decode()
+                    pictures = decode(packet)
                 except (av.error.FFmpegError, ValueError) as error:
                     self._note(packet, str(error))
                     continue
@@ -130,6 +144,7 @@ class VideoReader:
                         self._note(packet, "damaged, shown as far as the decoder could mend it")
                     pts = following if picture.pts is None else picture.pts
                     following = pts + step
+                    self.woven = self.woven or picture.interlaced_frame
                     yield pts, picture
 
     def _packets(self, container: Any, stream: Any) -> Iterator[Any]:
@@ -152,17 +167,18 @@ class VideoReader:
         with _open(self.path) as container:
             stream = _video_stream(container, self.path)
             check_pixels(self.path, stream.codec_context.width, stream.codec_context.height)
-            picture = None
+            picture, field_order = None, stream.codec_context.field_order
+            decode = _decoder(stream, True)
             for packet in tolerant(container.demux(stream), lambda error: None):
                 try:
-                    picture = next(iter(packet.decode()), None)
+                    picture = next(iter(decode(packet)), None)
                 except (av.error.FFmpegError, ValueError):
                     continue
                 if picture is not None:
                     break
             if picture is None or stream.time_base is None:
                 raise VideoReadError(f"{self.path}: holds no frame that can be decoded; is the clip empty or cut off?")
-            info = describe_stream(self.path, stream, picture)
+            info = describe_stream(self.path, stream, picture, field_order)
         check_supported(info)
         return info
 
@@ -190,10 +206,35 @@ def _open(path: Path) -> Any:
 
 
 def _video_stream(container: Any, path: Path) -> Any:
-    stream = container.streams.best("video")
+    stream = film(container)
     if stream is None:
-        raise VideoReadError(f"{path}: holds no video stream; give a clip")
+        cover = " but a cover picture" if container.streams.video else ""
+        raise VideoReadError(f"{path}: holds no video stream{cover}; give a clip")
     if stream.codec_context is None:
         raise VideoReadError(f"{path}: its video is of a codec that is not known here; convert it to H.264")
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}  # what the stream itself says, frame by frame
     return stream
+
+
+def film(container: Any) -> Any:
+    """The stream of moving pictures that is worked on: libav's choice, but never a cover; None if there is none."""
+    best = container.streams.best("video")
+    if best is not None and not is_picture(best):
+        return best
+    return next((stream for stream in container.streams.video if not is_picture(stream)), None)
+
+
+def is_picture(stream: Any) -> bool:
+    """Whether a video stream is a cover, or the thumbnails of chapters."""
+    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+
+
+def _decoder(stream: Any, careful: bool) -> Callable[[Any], list[Any]]:
+    """What makes pictures of packets: libav's usual decoder, or for VP8 and VP9 with alpha the one that knows it."""
+    name = _ALPHA_DECODERS.get(stream.codec_context.name)
+    tags = {key.lower(): value for key, value in stream.metadata.items()}
+    if name is None or tags.get("alpha_mode") != "1":
+        return lambda packet: packet.decode()  # type: ignore[no-any-return]
+    context: Any = av.CodecContext.create(name, "r")
+    context.thread_count = 1 if careful else 0
+    return lambda packet: context.decode(packet if packet.size else None)  # type: ignore[no-any-return]

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from photostyle.errors import MaskError, NumericalError, ParameterError, VideoReadError
+from photostyle.errors import MaskError, NumericalError, OutputError, ParameterError, VideoReadError
 from photostyle.io.files import check_output
 from photostyle.io.opening import describe
 from photostyle.jobs.loading import memory_explained
 from photostyle.network.wct2 import WCT2
 from photostyle.options import FitOptions
-from photostyle.video.codecs import VIDEO_EXTENSIONS
+from photostyle.video.codecs import VIDEO_EXTENSIONS, lost_of_picture
 from photostyle.video.grade import Grader, chosen_encoding
 from photostyle.video.info import VideoInfo, check_sdr
 from photostyle.video.join import join
@@ -36,7 +37,11 @@ from photostyle.video.reading import Frame, VideoReader
 from photostyle.video.regions import RegionSource
 from photostyle.video.segments import Progress, grade, planned
 from photostyle.video.shots import THUMBNAIL, Thumbnail, with_cuts
+from photostyle.video.timing import rate_of
+from photostyle.video.trial import unacceptable
 from photostyle.video.workers import SegmentSetup, Workers, grade_elsewhere
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -104,21 +109,52 @@ class Run:
         with _explained(self.clip, self.info):
             self.parts.tidy()
             plan = self.parts.plan()
+            leave_out = self._tried(begun=plan is not None)
             if plan is None:
-                plan = self._analyse(maker)
-                if plan.damaged:
-                    self.reader.careful = True
-                    plan = self._analyse(maker)
+                plan = self._planned(maker)
                 self.parts.keep(plan)
+            self.reader.careful, self.reader.deinterlace = plan.damaged, plan.deinterlaced
+            self._say(plan)
             segments = planned(plan, self.parts, self.encoding, self.info, self.options)
             self._grade(plan, [(segment, path) for segment, path in segments if not path.exists()])
         span = None
         if self.options.start is not None or self.options.end is not None:
             span = (plan.pts[0], _tick(self.info, self.options.end))
         files = [(path, plan.pts[segment.first : segment.first + segment.count]) for segment, path in segments]
-        join(files, self.encoding, self.info, self.output, span=span, overwrite=self.overwrite)
+        encoding = replace(self.encoding, rate=rate_of(plan.pts, self.info))
+        join(
+            files, encoding, self.info, self.output,
+            span=span, last=plan.last, overwrite=self.overwrite, leave_out=leave_out,
+        )  # fmt: skip
         self.parts.remove()
         return Report(len(plan.pts), len(plan.shots), plan.damaged, self.encoding.codec)
+
+    def _tried(self, *, begun: bool) -> Collection[str | int]:
+        """What must be left out for the container to take the clip. Where it does not, no run has begun."""
+        try:
+            # What a timecode comes to depends on the cut, but not whether the container takes it.
+            return unacceptable(self.encoding, self.info, self.output, self.parts.folder, None)
+        except OutputError:
+            if not begun:
+                self.parts.remove()
+            raise
+
+    def _planned(self, maker: LookMaker) -> Plan:
+        """The first pass; once more where it turns out that the clip must be read in another way."""
+        plan = self._analyse(maker)
+        if plan.damaged or (self.reader.woven and not plan.deinterlaced):
+            self.reader.careful = plan.damaged
+            self.reader.deinterlace = plan.deinterlaced or self.reader.woven
+            plan = self._analyse(maker)
+        return plan
+
+    def _say(self, plan: Plan) -> None:
+        lost = lost_of_picture(self.info, self.encoding)
+        if lost:
+            name = self.encoding.codec
+            logger.warning("%s: %s in %s does not keep its %s", self.clip, name, self.output.suffix, ", ".join(lost))
+        if plan.deinterlaced:
+            logger.warning("%s: is interlaced; each frame's two fields become one whole picture (bwdif)", self.clip)
 
     def _grade(self, plan: Plan, todo: Sequence[tuple[Segment, Path]]) -> None:
         done = len(plan.pts) - sum(segment.count for segment, _ in todo)
@@ -134,7 +170,6 @@ class Run:
             )
             grade_elsewhere(self.workers.engine, setup, [segment for segment, _ in todo], progress)
             return
-        self.reader.careful = plan.damaged
         grade(self.reader, plan, self.parts, self.grader, self.encoding, self.model, self.options, todo, progress)
 
     def _analyse(self, maker: LookMaker) -> Plan:
@@ -142,7 +177,7 @@ class Run:
         size = key_size(self.encoding.height, self.encoding.width)
         pts: list[int] = []
         shots: list[Shot] = []
-        first = 0
+        first, last = 0, 0
 
         def finish() -> None:
             if len(pts) > first:
@@ -158,13 +193,16 @@ class Run:
                 frame = seen.frame
                 maker.offer(frame.pts, lambda: self._key(frame, size))  # noqa: B023 - called at once
                 pts.append(frame.pts)
+                last = frame.duration
                 self.progress("reading", len(pts), self.info.frames if start is end is None else 0)
         finish()
         if not pts and (self.options.start or self.options.end is not None):
             raise ParameterError(f"{self.clip}: no frame lies between --start and --end; choose times inside the clip")
         if not pts:
             raise VideoReadError(f"{self.clip}: no frame could be decoded; is the clip empty or cut off?")
-        return Plan(pts, shots, bool(self.reader.damaged))
+        if end is None and self.info.ends is not None and self.info.ends > pts[-1]:
+            last = self.info.ends - pts[-1]
+        return Plan(pts, shots, bool(self.reader.damaged), last, self.reader.deinterlace)
 
     def _key(self, frame: Frame, size: tuple[int, int]) -> Key:
         image = self.grader.images([frame.planes()])[0]

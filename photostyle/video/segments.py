@@ -8,12 +8,12 @@ from __future__ import annotations
 import functools
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from photostyle.errors import VideoReadError
 from photostyle.network.wct2 import WCT2
-from photostyle.video.codecs import CODECS, Encoding
+from photostyle.video.codecs import Encoding
 from photostyle.video.encode import SegmentWriter
 from photostyle.video.grade import Grader
 from photostyle.video.info import Planes, VideoInfo
@@ -23,6 +23,7 @@ from photostyle.video.options import VideoOptions
 from photostyle.video.pipeline import ahead, behind
 from photostyle.video.plan import Parts, Plan, Segment
 from photostyle.video.reading import Frame, VideoReader
+from photostyle.video.timing import rate_of
 
 Progress = Callable[[str, int, int], None]
 """``progress(stage, done, total)``: stage ``"reading"`` or ``"grading"``, in frames; total 0 if unknown."""
@@ -52,8 +53,7 @@ def planned(
 ) -> list[tuple[Segment, Path]]:
     """All segments of a clip, in order, and where they are or will be."""
     segments = plan.segments(max(1, round(options.segment * info.rate)))
-    extension = CODECS[encoding.codec].segment
-    return [(segment, parts.segment(segment, extension)) for segment in segments]
+    return [(segment, parts.segment(segment, encoding.segment)) for segment in segments]
 
 
 def grade(
@@ -74,6 +74,7 @@ def grade(
     Raises:
         PhotostyleError: the clip has changed, or a segment cannot be written. No part of a segment is left.
     """
+    encoding = replace(encoding, rate=rate_of(plan.pts, reader.info))
     looks, paths = _Looks(plan, parts, model), {segment.number: path for segment, path in todo}
     cuda = next(model.parameters()).device.type == "cuda"
     usual = options.batch or (_GPU_BATCH if cuda else 1)
@@ -94,8 +95,8 @@ def grade(
                 look = looks[segment.shot]
                 if not item.ends and len(waiting) < (usual if look.steady and not grader.by_region else 1):
                     continue
-                for index, planes in zip((i.index for i in waiting), _graded(grader, look, plan, waiting), strict=True):
-                    give(functools.partial(writer.write, plan.pts[index], planes))
+                for one, planes in zip(waiting, _graded(grader, look, plan, waiting), strict=True):
+                    give(functools.partial(writer.write, planes + grader.alpha(one.planes)))
                 count, waiting = len(waiting), []
                 progress(count)
                 if item.ends:

@@ -93,7 +93,7 @@ class SegmentSetup:
         plan = parts.plan()
         if plan is None:
             raise EngineError(f"{parts.folder}: cannot be seen by a worker; put clip and output where all workers can")
-        reader.careful = plan.damaged
+        reader.careful, reader.deinterlace = plan.damaged, plan.deinterlaced
         paths = dict(planned(plan, parts, encoding, reader.info, self.options))
         grader = Grader(model, reader.info, encoding, None, FitOptions(), self.strength, regions)
 

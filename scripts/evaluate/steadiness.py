@@ -84,7 +84,7 @@ def reduced(clip: Path, output: Path, side: int, seconds: float, change: Change)
         rgb = to_rgb([torch.from_numpy(plane) for plane in frame.planes()], layout)
         small = torch.nn.functional.interpolate(rgb[None], size=(height, width), mode="bilinear", antialias=True)[0]
         changed = change(small.clamp(0, 1), float(frame.pts * info.time_base))
-        writer.write(frame.pts, [plane.numpy() for plane in from_rgb(changed, layout)])
+        writer.write([plane.numpy() for plane in from_rgb(changed, layout)])
         pts.append(frame.pts)
     writer.close()
     join([(writer.path, pts)], encoding, info, output)

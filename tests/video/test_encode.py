@@ -14,31 +14,7 @@ from photostyle.video.codecs import CODECS, default_codec, encoding_for
 from photostyle.video.encode import SegmentWriter, display_order
 from photostyle.video.join import join
 from photostyle.video.reading import VideoReader
-from tests.util.video import decoded, make_clip, packets, same_pictures
-
-
-def remake(source, output, cuts=(), *, codec=None, span=None, **choices):
-    """Encode a clip's frames again in segments that end at `cuts`, and join them."""
-    reader = VideoReader(source)
-    encoding = encoding_for(reader.info, output.suffix, codec, **choices)
-    frames = list(reader.frames(*(span or ())))
-    segments = []
-    for number, (first, last) in enumerate(zip((0, *cuts), (*cuts, len(frames)), strict=True)):
-        writer = SegmentWriter(output.with_name(f"{output.stem}-{number}.seg"), encoding)
-        for frame in frames[first:last]:
-            writer.write(frame.pts, converted(frame.planes(), reader.info, encoding))
-        writer.close()
-        segments.append((writer.path, [frame.pts for frame in frames[first:last]]))
-    join(segments, encoding, reader.info, output, span=(frames[0].pts, span[1]) if span else None)
-    return encoding, segments
-
-
-def converted(planes, info, encoding):
-    """To more bits and finer chroma, as ProRes needs."""
-    shift = encoding.bits - info.bits
-    planes = [plane.astype(np.uint16) << shift if shift else plane for plane in planes]
-    down, across = info.shift_y - encoding.shifts[1], info.shift_x - encoding.shifts[0]
-    return [planes[0]] + [p.repeat(1 << down, 0).repeat(1 << across, 1) for p in planes[1:]]
+from tests.util.video import decoded, make_clip, packets, remake, same_pictures
 
 
 @pytest.mark.parametrize(
@@ -200,13 +176,13 @@ def test_a_segment_stands_under_its_name_only_when_whole(tmp_path):
     path.parent.mkdir()
     writer = SegmentWriter(path, encoding)
     for frame in frames:
-        writer.write(frame.pts, frame.planes())
+        writer.write(frame.planes())
     assert not path.exists()
     writer.close()
     assert list(path.parent.iterdir()) == [path]
     assert sorted(display_order(path)) == list(range(8))
     other = SegmentWriter(path.with_name("two.nut"), encoding)
-    other.write(0, frames[0].planes())
+    other.write(frames[0].planes())
     other.abandon()
     assert list(path.parent.iterdir()) == [path]
 
@@ -227,7 +203,7 @@ def test_a_full_disk_is_said_and_leaves_no_part(tmp_path, monkeypatch):
     writer._container = Full()
     frame = next(reader.frames())
     with pytest.raises(OutputError, match=r"one.nut: cannot be written \(the disk is full\).*--resume"):
-        writer.write(frame.pts, frame.planes())
+        writer.write(frame.planes())
     assert list(path.parent.iterdir()) == []
 
 
@@ -239,7 +215,7 @@ def test_segments_of_different_making_do_not_join(tmp_path):
         encoding = encoding_for(reader.info, ".mp4", crf=crf, preview=number == 1)
         writer = SegmentWriter(tmp_path / f"{number}.nut", encoding)
         for frame in reader.frames():
-            writer.write(frame.pts, frame.planes())
+            writer.write(frame.planes())
         writer.close()
         segments.append((writer.path, [f.pts for f in reader.frames()]))
     with pytest.raises(OutputError, match="does not belong"):

@@ -84,7 +84,8 @@ def test_untagged_clips_take_the_common_rule(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("fmt", "codec", "delivered"), [("bgr0", "ffv1", "gbrp"), ("gray", "ffv1", "gray"), ("yuva420p", "ffv1", "yuv420p")]
+    ("fmt", "codec", "delivered"),
+    [("bgr0", "ffv1", "gbrp"), ("gray", "ffv1", "gray"), ("yuva420p", "ffv1", "yuva420p")],
 )
 def test_other_layouts_are_repacked(tmp_path, fmt, codec, delivered):
     path = tmp_path / "r.mkv"
@@ -105,7 +106,7 @@ def test_other_layouts_are_repacked(tmp_path, fmt, codec, delivered):
         assert [int(p[3, 3]) for p in planes] == [40, 90, 200]
     else:
         assert planes[0].shape == (24, 32)
-        assert len(planes) == (1 if delivered == "gray" else 3)
+        assert len(planes) == (1 if delivered == "gray" else 4)
 
 
 def test_ranges_begin_and_end_where_asked_by_seeking_or_not(tmp_path):
