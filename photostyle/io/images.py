@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import Image
 
 from photostyle.errors import ImageReadError, ImageSizeError, ParameterError
-from photostyle.io import deep
+from photostyle.io import deep, tiff
 from photostyle.io.channels import from_array, to_rgb
 from photostyle.io.files import StrPath
-from photostyle.io.metadata import parsed_exif, read_exif, read_xmp, upright, upright_array
+from photostyle.io.metadata import Extras, Metadata, read_metadata, upright, upright_array
 from photostyle.io.opening import (
     DAMAGE,
     MAX_PIXELS,
-    UnknownImageError,
     check_file,
     describe,
     open_photo,
@@ -41,10 +39,11 @@ class Photo:
         (`photostyle.io.profiles`).
     alpha: (H, W) float32 in [0, 1], 1 is opaque, or None for a photo without transparency.
     icc: the RGB colour profile that the photo came in and its result goes back to; None is sRGB.
-    exif: EXIF without orientation, thumbnail and file layout, or None.
+    exif: EXIF block, upright and without thumbnail, or None.
     path: where it was read from.
-    xmp: XMP packet without orientation and thumbnails, or None.
+    xmp: XMP packet, upright and without thumbnails, or None.
     bits: 8 or 16 a sample, as the file had (deeper ones count as 16).
+    extras: what else the file held: resolution, IPTC, texts, …
     """
 
     pixels: FloatArray
@@ -54,6 +53,7 @@ class Photo:
     path: Path
     xmp: bytes | None = None
     bits: int = 8
+    extras: Extras = field(default_factory=Extras)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -78,49 +78,40 @@ def read_photo(path: StrPath, *, max_pixels: int = MAX_PIXELS) -> Photo:
         check_file(source)
         reader = deep.read_raw if suffix in deep.RAW_EXTENSIONS else deep.read_heif
         return _from_raster(reader(source, max_pixels), source)
-    try:
-        with open_photo(source, max_pixels=max_pixels) as (image, is_deep):
-            return _from_image(image, is_deep, source, max_pixels)
-    except UnknownImageError:
-        if not deep.is_tiff(source):
-            raise
-        return _from_raster(deep.read_tiff(source, max_pixels, None), source)
+    check_file(source)
+    if tiff.is_tiff(source):
+        return _from_raster(tiff.read_tiff(source, max_pixels), source)
+    with open_photo(source, max_pixels=max_pixels) as (image, is_deep):
+        return _from_image(image, is_deep, source)
 
 
-def _from_image(image: Image.Image, is_deep: bool, source: Path, max_pixels: int) -> Photo:
-    icc, xmp = image.info.get("icc_profile") or None, image.info.get("xmp")
-    if image.format == "TIFF" and (is_deep or _inverted(image)):
-        return _from_raster(deep.read_tiff(source, max_pixels, parsed_exif(image, source)), source)
+def _from_image(image: Image.Image, is_deep: bool, source: Path) -> Photo:
+    icc = image.info.get("icc_profile") or None
+    metadata = read_metadata(image, source)
     if is_deep and image.format == "PNG":
         values, alpha = deep.read_png(source)
-        return _from_raster(deep.Raster(values, alpha, parsed_exif(image, source), icc, xmp), source)
+        return _from_raster(deep.Raster(values, alpha, Image.Exif(), icc, None, metadata=metadata), source)
     if is_deep:
         logger.warning("%s: more than 8 bits per colour channel; read with 8", source)
-    orientation, exif_block = read_exif(image, source)
     deep_grey = image.mode.startswith("I") or image.mode == "F"
     try:
-        pixels, alpha, icc = to_rgb(upright(image, orientation), icc, source)
+        pixels, alpha, icc = to_rgb(upright(image, metadata.orientation), icc, source)
     except DAMAGE as error:
         raise ImageReadError(
             f"{source}: cannot be converted from mode {image.mode} to RGB ({describe(error)}); save it as RGB"
         ) from error
-    return Photo(pixels, alpha, icc, exif_block, source, read_xmp(xmp), 16 if deep_grey else 8)
-
-
-def _inverted(image: Image.Image) -> bool:
-    """Whether this is deep grey whose zero is white, which Pillow takes for black."""
-    tags: Any = getattr(image, "tag_v2", {})
-    return image.mode.startswith("I") and tags.get(ExifTags.Base.PhotometricInterpretation) == 0
+    bits = 16 if deep_grey else 8
+    return Photo(pixels, alpha, icc, metadata.exif, source, metadata.xmp, bits, metadata.extras)
 
 
 def _from_raster(raster: deep.Raster, source: Path) -> Photo:
-    orientation, exif = read_exif(raster.exif, source)
-    turn = 1 if raster.turned else orientation
+    metadata = raster.metadata or Metadata()
+    turn = 1 if raster.turned else metadata.orientation
     values = upright_array(raster.values, turn)
     mask = None if raster.alpha is None else upright_array(raster.alpha, turn)
     pixels, alpha, icc = from_array(values, mask, raster.icc, source)
     bits = 8 if raster.values.dtype == np.uint8 else 16
-    return Photo(pixels, alpha, icc, exif, source, read_xmp(raster.xmp), bits)
+    return Photo(pixels, alpha, icc, metadata.exif, source, metadata.xmp, bits, metadata.extras)
 
 
 def photo_extensions() -> frozenset[str]:
