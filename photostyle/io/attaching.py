@@ -134,7 +134,7 @@ def for_tiff(like: Photo, size: tuple[int, int], target: Path) -> TiffParts:
     if like.exif is not None:
         block = exif.for_size(like.exif, size).removeprefix(exif.PREFIX)
         main = exif.main_directory(block)[1]
-        if exif_resolution(like.exif) is None:
+        if extras.resolution is not None and exif_resolution(like.exif) is None:
             main = {tag: entry for tag, entry in main.items() if tag not in _RESOLUTION}
         entries |= {tag: entry for tag, entry in main.items() if tag not in exif.LAYOUT_TAGS}
     for tag, data in ((_IPTC, extras.iptc), (_RESOURCES, extras.resources), (_XMP, like.xmp)):

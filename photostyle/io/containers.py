@@ -128,10 +128,11 @@ def chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
-def read_boxes(stream: IO[bytes]) -> dict[str, bytes]:
-    """Return what a JP2's boxes for other programs hold: "exif", "xmp", "iptc"."""
+def read_boxes(stream: IO[bytes]) -> tuple[dict[str, bytes], int]:
+    """Return what a JP2's boxes for other programs hold ("exif", "xmp", "iptc") and how many others there are."""
     stream.seek(0, 2)
-    end, place, found = stream.tell(), 0, {}
+    end, place, others = stream.tell(), 0, 0
+    found: dict[str, bytes] = {}
     while place + 8 <= end:
         stream.seek(place)
         start = stream.read(16)
@@ -146,5 +147,15 @@ def read_boxes(stream: IO[bytes]) -> dict[str, bytes]:
             name = _BOXES.get(stream.read(16))
             if name:
                 found.setdefault(name, stream.read(place + size - begin - 16))
+            else:
+                others += 1
+        others += kind == b"xml "
         place += size
-    return found
+    return found, others
+
+
+def gif_packet(data: bytes) -> bytes | None:
+    """Return the XMP of a GIF (ISO 16684-3, 1.1.2), or None."""
+    start = data.find(b"\x21\xff\x0bXMP DataXMP")
+    end = data.find(b"\x01\xff\xfe\xfd", start)
+    return data[start + 14 : end] if 0 <= start < end else None

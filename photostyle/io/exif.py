@@ -27,13 +27,13 @@ _FARTHEST_NOTE = 1 << 20  # bytes to which a block may be drawn out to keep its 
 LAYOUT_TAGS = frozenset((
     *range(254, 267), 273, *range(277, 282), 284, *range(288, 294), 297, 301, 317, *range(320, 329), *range(330, 348),
     *range(351, 355), *range(400, 436), *range(512, 522), *range(529, 533), 559, 700, *range(32995, 33000), 33421,
-    33422, 33723, 34377, 34675, 37398, 37724, 50706, 50707, *range(50710, 50735), *range(50737, 50840), *range(50879, 51200),
-    *range(52525, 52560),
+    33422, 33723, 34377, 34675, 37398, 37724, 50706, 50707, *range(50710, 50735), *range(50737, 50840),
+    *range(50879, 51200), *range(52525, 52560),
 ))  # fmt: skip
 
 
 def settled(block: bytes) -> tuple[int, bytes]:
-    """Return the orientation (1 to 8) that an EXIF block tells and the block as it fits an upright result.
+    """Return the orientation (1 to 8, 0 for none) that an EXIF block tells and the block as it fits an upright result.
 
     Orientation becomes 1, and the thumbnail goes; everything else stays where it is.
 
@@ -58,17 +58,17 @@ def settled(block: bytes) -> tuple[int, bytes]:
 
 
 def orientation_of(block: bytes) -> int:
-    """Return what an EXIF block, however damaged the rest, tells of the orientation: 1 to 8, 1 where it does not."""
+    """Return what an EXIF block, however damaged the rest, tells of the orientation: 1 to 8, 0 where it does not."""
     stream = io.BytesIO(block.removeprefix(PREFIX))
     try:
         layout, first = read_header(stream)
         return _orientation(read_directory(stream, first, layout)[0], layout)
     except (ValueError, struct.error):
-        return 1
+        return 0
 
 
 def gathered(stream: IO[bytes], places: Sequence[int]) -> tuple[int, bytes | None, bool]:
-    """Return orientation, an EXIF block or None, and whether the maker note had to move, of a TIFF's directories.
+    """Return orientation (0 for none), EXIF block or None, and whether the maker note moved, of a TIFF's directories.
 
     Args:
         stream: the file.
@@ -223,7 +223,7 @@ def _orientation(entries: Iterable[Entry], layout: Layout) -> int:
             values = entry.numbers(layout.order)
             if values and 1 <= values[0] <= 8:
                 return values[0]
-    return 1
+    return 0
 
 
 def _place(entry: Entry | None, layout: Layout) -> int:

@@ -80,17 +80,19 @@ def settled(
     """
     extras = extras or Extras()
     orientation, kept = _exif(block, path)
-    whole, gone = _xmp(packet, list(extensions), path)
-    return Metadata(orientation, kept, whole, replace(extras, gone=tuple(dict.fromkeys((*extras.gone, *gone)))))
+    whole, turned, gone = _xmp(packet, list(extensions), path)
+    return Metadata(
+        orientation or turned, kept, whole, replace(extras, gone=tuple(dict.fromkeys((*extras.gone, *gone))))
+    )
 
 
 def gathered(stream: Any, places: Sequence[int], path: Path) -> tuple[int, bytes | None]:
-    """Return orientation and EXIF of a file that is a TIFF inside, from its directories at `places`."""
+    """Return orientation (0 for none) and EXIF of a file that is a TIFF inside, of its directories at `places`."""
     try:
         orientation, block, moved = exif.gathered(stream, places)
     except DAMAGE as error:
         logger.warning("%s: unreadable EXIF dropped (%s)", path, describe(error))
-        return 1, None
+        return 0, None
     if moved:
         logger.warning("%s: its maker notes cannot stay at their place; some programs will not read them", path)
     return orientation, block
@@ -119,7 +121,7 @@ def upright_array(values: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any
 
 def _exif(block: object, path: Path) -> tuple[int, bytes | None]:
     if not isinstance(block, bytes) or not block.removeprefix(exif.PREFIX):
-        return 1, None
+        return 0, None
     try:
         return exif.settled(block)
     except DAMAGE as error:
@@ -127,15 +129,19 @@ def _exif(block: object, path: Path) -> tuple[int, bytes | None]:
         return exif.orientation_of(block), None
 
 
-def _xmp(packet: object, extensions: list[bytes], path: Path) -> tuple[bytes | None, list[str]]:
+def _xmp(packet: object, extensions: list[bytes], path: Path) -> tuple[bytes | None, int, list[str]]:
+    """The packet as it stays, the orientation that it tells (1 where it tells none), and what it declared that goes."""
     try:
         whole, complete = xmp.whole(packet, extensions)
         if not complete:
             logger.warning("%s: a part of its XMP is missing or damaged, the rest is kept", path)
-        return (None, []) if whole is None else xmp.alone(xmp.upright(whole))
+        if whole is None:
+            return None, 1, []
+        kept, gone = xmp.alone(xmp.upright(whole))
+        return kept, xmp.orientation(whole), gone
     except DAMAGE as error:
         logger.warning("%s: unreadable XMP dropped (%s)", path, describe(error))
-        return None, []
+        return None, 1, []
 
 
 def _found(image: Image.Image, path: Path) -> tuple[object, object, list[bytes], Extras]:
@@ -157,8 +163,11 @@ def _found(image: Image.Image, path: Path) -> tuple[object, object, list[bytes],
         return _of_png(image, path)
     if image.format == "JPEG2000":
         with path.open("rb") as stream:
-            boxes = containers.read_boxes(stream)
-        return boxes.get("exif"), boxes.get("xmp"), [], Extras(_resolution(info), boxes.get("iptc"))
+            boxes, others = containers.read_boxes(stream)
+        gone = (f"{others} boxes of other data",) if others else ()
+        return boxes.get("exif"), boxes.get("xmp"), [], Extras(_resolution(info), boxes.get("iptc"), gone=gone)
+    if image.format == "GIF":
+        packet = containers.gif_packet(path.read_bytes())
     comment = info.get("comment")
     segments = ((containers.COMMENT, comment),) if isinstance(comment, bytes) and comment else ()
     gone = parts.of_boxes(path) if image.format == "AVIF" else ()

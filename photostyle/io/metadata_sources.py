@@ -29,7 +29,7 @@ def of_raw(path: Path, raw: Any) -> Metadata:
         if first:
             orientation, block = gathered(stream, [first], path)
             if block is not None:
-                return Metadata(orientation, block)
+                return Metadata(orientation or 1, block)
     from rawpy import LibRawError
 
     found = Metadata()

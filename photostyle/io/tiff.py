@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # its words on damaged tags went to stderr, unasked
 
 _INK, _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _YCBCR = 5, 0, 1, 2, 3, 6  # PhotometricInterpretation
+_LABS = (8, 9)  # the same: CIE L*a*b*, with signed and (as ICC has it) with unsigned a* and b*
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # ExtraSamples
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType
 _OLD_REDUCED = 2  # SubfileType, which it replaced
@@ -145,7 +146,9 @@ def _is_reduced(page: Any) -> bool:
 
 def _samples(page: Any, path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
     photometric, compression = int(page.photometric), int(page.compression)
-    counts = {_INK: 4, _RGB: 3, _YCBCR: 3, _MIN_IS_BLACK: 1, _MIN_IS_WHITE: 1, _PALETTE: 1}
+    if photometric in _LABS and (page.bitspersample != 8 or page.samplesperpixel != 3):
+        photometric = -1
+    counts = {8: 3, 9: 3, _INK: 4, _RGB: 3, _YCBCR: 3, _MIN_IS_BLACK: 1, _MIN_IS_WHITE: 1, _PALETTE: 1}
     count = counts.get(photometric)
     if count is None or page.samplesperpixel < count or page.imagedepth > 1:
         name = getattr(page.photometric, "name", page.photometric)
@@ -161,6 +164,10 @@ def _samples(page: Any, path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any] 
         values = np.moveaxis(values, 0, -1)
     if photometric == _PALETTE:
         return _painted(values[..., 0], page), None
+    if photometric in _LABS:
+        lab = np.ascontiguousarray(values.view(np.uint8))
+        lab[..., 1:] ^= np.uint8(0 if photometric == _LABS[0] else 128)
+        return np.asarray(Image.frombytes("LAB", lab.shape[1::-1], lab, "raw", "LAB").convert("RGB")), None
     values = _with_white(values, page, path)
     if photometric == _MIN_IS_WHITE:
         values = (1 if values.dtype == np.float32 else np.iinfo(values.dtype).max) - values
@@ -249,7 +256,7 @@ def _metadata(stream: Any, places: list[int], tags: dict[int, bytes], gone: tupl
     iptc, resources = containers.lasting_resources(tags.get(_RESOURCES, b""))
     extras = Extras(exif_resolution(block), tags.get(_IPTC, b"").rstrip(b"\0") or iptc, resources, gone=gone)
     found = settled(path, None, tags.get(_XMP), extras)
-    return Metadata(orientation, block, found.xmp, found.extras)
+    return Metadata(orientation or found.orientation, block, found.xmp, found.extras)
 
 
 def _parsed(stream: Any, place: int) -> Image.Exif:

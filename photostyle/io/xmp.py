@@ -81,6 +81,12 @@ def upright(packet: bytes) -> bytes:
     return re.sub(rb"(<tiff:Orientation>\s*)[1-8]", rb"\g<1>1", packet)
 
 
+def orientation(packet: bytes) -> int:
+    """Return the orientation (1 to 8) that a packet tells, 1 where it tells none; EXIF goes before it."""
+    found = re.search(rb"tiff:Orientation(?:\s*=\s*[\"']|>\s*)([1-8])", packet)
+    return int(found[1]) if found else 1
+
+
 def alone(packet: bytes) -> tuple[bytes, list[str]]:
     """Return a packet that declares no second part of the file, and what those that it declared were.
 

@@ -214,8 +214,11 @@ def test_too_much_exif_for_a_jpeg(tmp_path, caplog):
     exif = camera_exif()
     exif.get_ifd(IFD.Exif)[BASE.MakerNote] = bytes(70_000)
     photo = source(tmp_path / "in.png", exif)
-    assert not written(tmp_path / "out.jpg", photo).getexif()
-    assert "larger than JPEG allows" in caplog.text
+    kept = written(tmp_path / "out.jpg", photo).getexif()
+    assert kept[BASE.Artist] == "Ada"
+    assert kept.get_ifd(IFD.Exif)[BASE.ISOSpeedRatings] == 200
+    assert BASE.MakerNote not in kept.get_ifd(IFD.Exif)
+    assert "maker notes dropped, they are larger than JPEG allows" in caplog.text
     assert written(tmp_path / "out.tif", photo).getexif().get_ifd(IFD.Exif)[BASE.MakerNote] == bytes(70_000)
 
 
