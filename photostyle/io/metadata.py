@@ -213,14 +213,14 @@ def _phys(data: bytes) -> tuple[float, float, int] | None:
     if len(data) != 9:
         return None
     x, y, unit = struct.unpack(">IIB", data)
-    return (x / 100, y / 100, CENTIMETRE) if unit == 1 else (x, y, RATIO)
+    return (x / 100, y / 100, CENTIMETRE) if unit == 1 else (float(x), float(y), RATIO)
 
 
 def _jfif_resolution(info: dict[Any, Any]) -> tuple[float, float, int] | None:
     unit, density = info.get("jfif_unit"), info.get("jfif_density")
     if unit not in (0, 1, 2) or not density or min(density) <= 0 or (unit == 0 and density[0] == density[1]):
         return None
-    return density[0], density[1], unit + 1
+    return float(density[0]), float(density[1]), unit + 1
 
 
 def _resolution(info: dict[Any, Any]) -> tuple[float, float, int] | None:

@@ -79,8 +79,8 @@ def read_picture(path: Path, max_pixels: int) -> Image.Image:
     """Return the full picture of a TIFF with Pillow's modes, colours with 8 bits; errors as `read_tiff` raises them."""
     raster = read_tiff(path, max_pixels)
     values, alpha = raster.values, raster.alpha
-    if values.shape[2] == 1 and values.dtype == np.uint16 and alpha is None:
-        return Image.fromarray(values[..., 0])
+    if values.shape[2] == 1 and values.dtype != np.uint8 and alpha is None:
+        return _named(Image.fromarray(values[..., 0]))
     if values.dtype != np.uint8:
         if values.shape[2] > 1:
             logger.warning("%s: more than 8 bits per colour channel; read with 8", path)
@@ -88,7 +88,13 @@ def read_picture(path: Path, max_pixels: int) -> Image.Image:
     if alpha is not None and values.shape[2] in (1, 3):
         values = np.dstack([values, alpha])
     mode = {1: "L", 2: "LA", 3: "RGB"}.get(values.shape[2], "RGBA" if alpha is not None else "CMYK")
-    return Image.fromarray(np.ascontiguousarray(values[..., 0] if mode == "L" else values), mode)
+    size = (values.shape[1], values.shape[0])
+    return _named(Image.frombytes(mode, size, np.ascontiguousarray(values).tobytes()))
+
+
+def _named(image: Image.Image) -> Image.Image:
+    image.format = "TIFF"  # which says that its colours are exact
+    return image
 
 
 def _eight(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
