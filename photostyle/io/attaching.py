@@ -136,7 +136,7 @@ def for_tiff(like: Photo, size: tuple[int, int], target: Path) -> TiffParts:
         main = exif.main_directory(block)[1]
         if extras.resolution is not None and exif_resolution(like.exif) is None:
             main = {tag: entry for tag, entry in main.items() if tag not in _RESOLUTION}
-        entries |= {tag: entry for tag, entry in main.items() if tag not in exif.LAYOUT_TAGS}
+        entries |= {tag: entry for tag, entry in main.items() if tag not in exif.LAYOUT_TAGS and exif.is_sound(entry)}
     for tag, data in ((_IPTC, extras.iptc), (_RESOURCES, extras.resources), (_XMP, like.xmp)):
         if data:
             entries[tag] = Entry(tag, _BYTE, len(data), 0, data)

@@ -13,6 +13,8 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
 
+from PIL import TiffTags
+
 from photostyle.io import directories
 from photostyle.io.directories import Entry, Layout, read_directory, read_header, write_directory
 
@@ -32,10 +34,11 @@ LAYOUT_TAGS = frozenset((
 ))  # fmt: skip
 
 
-def settled(block: bytes) -> tuple[int, bytes]:
+def settled(block: bytes) -> tuple[int, bytes | None, bool]:
     """Return the orientation (1 to 8, 0 for none) that an EXIF block tells and the block as it fits an upright result.
 
-    Orientation becomes 1, and the thumbnail goes; everything else stays where it is.
+    Orientation becomes 1, and the thumbnail goes; everything else stays where it is. Where there are entries that
+    cannot be read, and False is returned with it, the block is laid out anew without them; None if nothing is left.
 
     Raises:
         ValueError, struct.error: the block is damaged.
@@ -46,6 +49,12 @@ def settled(block: bytes) -> tuple[int, bytes]:
     if layout.big:
         raise ValueError("no EXIF block")
     entries, thumbnail = read_directory(stream, first, layout)
+    if not all(map(is_sound, entries)) or any(
+        len(read_directory(stream, place, layout)[0]) < _number(data, place, layout)
+        for place in _directories(stream, first, layout)
+    ):
+        orientation, laid, _ = gathered(stream, [first])
+        return orientation, laid, False
     orientation = _orientation(entries, layout)
     for entry in entries:
         if entry.tag == ORIENTATION and entry.count == 1 and entry.kind in (directories.SHORT, directories.LONG):
@@ -54,7 +63,7 @@ def settled(block: bytes) -> tuple[int, bytes]:
     if thumbnail:
         struct.pack_into(layout.word, data, first + 2 + 12 * _number(data, first, layout), 0)
         _clear(data, stream, thumbnail, kept, layout)
-    return orientation, PREFIX + bytes(data)
+    return orientation, PREFIX + bytes(data), True
 
 
 def orientation_of(block: bytes) -> int:
@@ -82,7 +91,8 @@ def gathered(stream: IO[bytes], places: Sequence[int]) -> tuple[int, bytes | Non
     main: dict[int, Entry] = {}
     for place in places:
         for entry in read_directory(stream, place, layout, LAYOUT_TAGS)[0]:
-            main.setdefault(entry.tag, entry)
+            if is_sound(entry):
+                main.setdefault(entry.tag, entry)
     orientation = _orientation(main.values(), layout)
     if ORIENTATION in main:
         main[ORIENTATION] = directories.number(ORIENTATION, 1, block)
@@ -149,6 +159,12 @@ def main_directory(block: bytes) -> tuple[Layout, dict[int, Entry]]:
     stream = io.BytesIO(block.removeprefix(PREFIX))
     layout, first = read_header(stream)
     return layout, {entry.tag: entry for entry in read_directory(stream, first, layout)[0]}
+
+
+def is_sound(entry: Entry) -> bool:
+    """Whether a tag that has one number has one; readers warn of others."""
+    texts = (directories.ASCII, directories.BYTE, directories.UNDEFINED)
+    return entry.count == 1 or entry.kind in texts or TiffTags.lookup(entry.tag).length != 1
 
 
 def as_big(block: bytes, entries: Iterable[Entry], place: int) -> tuple[list[Entry], bytes]:

@@ -123,7 +123,10 @@ def _exif(block: object, path: Path) -> tuple[int, bytes | None]:
     if not isinstance(block, bytes) or not block.removeprefix(exif.PREFIX):
         return 0, None
     try:
-        return exif.settled(block)
+        orientation, kept, sound = exif.settled(block)
+        if not sound:
+            logger.warning("%s: damaged entries of its EXIF dropped", path)
+        return orientation, kept
     except DAMAGE as error:
         logger.warning("%s: unreadable EXIF dropped (%s)", path, describe(error))
         return exif.orientation_of(block), None
