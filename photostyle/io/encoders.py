@@ -34,7 +34,7 @@ def encode_png(values: npt.NDArray[Any], like: Photo | None, target: Path) -> me
     png = imagecodecs.png_encode(np.ascontiguousarray(values), level=1, strategy=3, filter=16)
     if like is None:
         return memoryview(png)
-    png = attaching.into_png(png, like, values.shape[:2], target)
+    png = attaching.into_png(bytes(png), like, values.shape[:2], target)
     profile = chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(like.icc)) if like.icc else b""
     return memoryview(png[:PNG_START] + profile + png[PNG_START:])
 

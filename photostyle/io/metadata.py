@@ -167,7 +167,7 @@ def _found(image: Image.Image, path: Path) -> tuple[object, object, list[bytes],
     if image.format == "JPEG2000":
         with path.open("rb") as stream:
             boxes, others = containers.read_boxes(stream)
-        gone = (f"{others} boxes of other data",) if others else ()
+        gone: tuple[str, ...] = (f"{others} boxes of other data",) if others else ()
         return boxes.get("exif"), boxes.get("xmp"), [], Extras(_resolution(info), boxes.get("iptc"), gone=gone)
     if image.format == "GIF":
         packet = containers.gif_packet(path.read_bytes())
@@ -200,7 +200,9 @@ def _of_png(image: Image.Image, path: Path) -> tuple[object, object, list[bytes]
         if not key.startswith((_RAW_PROFILE, "XML:com.adobe.xmp"))
     )
     resolution = next((_phys(data) for name, data in chunks if name == b"pHYs"), None)
-    gone = ("content credentials",) if any(c[0] == b"caBX" for c in getattr(image, "private_chunks", [])) else ()
+    gone: tuple[str, ...] = (
+        ("content credentials",) if any(c[0] == b"caBX" for c in getattr(image, "private_chunks", [])) else ()
+    )
     return info.get("exif") or old, packet, [], Extras(resolution, iptc, resources, (), chunks, texts, gone)
 
 

@@ -47,11 +47,12 @@ def is_tiff(path: Path) -> bool:
         return stream.read(4) in TIFF_MAGIC
 
 
-def read_tiff(path: Path, max_pixels: int) -> Raster:
+def read_tiff(path: Path, max_pixels: int, *, labels: bool = False) -> Raster:
     """Return the full picture of a TIFF, with what its page and the first page carry.
 
     The picture is the first page that is no thumbnail (NewSubfileType), or what lies below it as a sub-directory in
-    full resolution. Further pages and channels without a meaning are logged.
+    full resolution. Further pages and channels without a meaning are logged. With `labels`, grey integers of 32 bits,
+    which have no white, are given as they are.
 
     Raises:
         ImageReadError: damaged, too large, a compression that is not supported, or neither grey, RGB, palette, YCbCr
@@ -61,7 +62,7 @@ def read_tiff(path: Path, max_pixels: int) -> Raster:
         with logged_warnings(path), tifffile.TiffFile(path) as file:
             page, first = _full_page(file, path)
             check_pixels(page.imagewidth, page.imagelength, path, max_pixels)
-            values, alpha = _samples(page, path)
+            values, alpha = _samples(page, path, labels)
             gone = ("layers",) if _LAYERS in page.tags or _LAYERS in first.tags else ()
             places = [page.offset] if page is first else [page.offset, first.offset]
         with path.open("rb") as stream, logged_warnings(path):
@@ -77,7 +78,7 @@ def read_tiff(path: Path, max_pixels: int) -> Raster:
 
 def read_picture(path: Path, max_pixels: int) -> Image.Image:
     """Return the full picture of a TIFF with Pillow's modes, colours with 8 bits; errors as `read_tiff` raises them."""
-    raster = read_tiff(path, max_pixels)
+    raster = read_tiff(path, max_pixels, labels=True)
     values, alpha = raster.values, raster.alpha
     if values.shape[2] == 1 and values.dtype != np.uint8 and alpha is None:
         return _named(Image.fromarray(values[..., 0]))
@@ -150,7 +151,7 @@ def _is_reduced(page: Any) -> bool:
     return bool(int(page.subfiletype) & (_REDUCED | _MASK)) or page.tags.valueof(255) == _OLD_REDUCED
 
 
-def _samples(page: Any, path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
+def _samples(page: Any, path: Path, labels: bool) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
     photometric, compression = int(page.photometric), int(page.compression)
     if photometric in _LABS and (page.bitspersample != 8 or page.samplesperpixel != 3):
         photometric = -1
@@ -174,6 +175,8 @@ def _samples(page: Any, path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any] 
         lab = np.ascontiguousarray(values.view(np.uint8))
         lab[..., 1:] ^= np.uint8(0 if photometric == _LABS[0] else 128)
         return np.asarray(Image.frombytes("LAB", lab.shape[1::-1], lab, "raw", "LAB").convert("RGB")), None
+    if labels and count == 1 and values.dtype in (np.int32, np.uint32, np.int16):
+        return values.astype(np.int32)[..., :1], None
     values = _with_white(values, page, path)
     if photometric == _MIN_IS_WHITE:
         values = (1 if values.dtype == np.float32 else np.iinfo(values.dtype).max) - values

@@ -63,7 +63,7 @@ def of_photo(path: Path) -> Account:
 
 def of_clip(path: Path) -> Account:
     """ffprobe's account of a film, as flat names: what it holds, when, and what is written about it."""
-    command = ["ffprobe", "-v", "error", "-show_format", "-show_streams", "-show_chapters", "-of", "json", path]
+    command = ["ffprobe", "-v", "error", "-show_format", "-show_streams", "-show_chapters", "-of", "json", str(path)]
     told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     found: Account = {f"format:{key}": value for key, value in _tags(told["format"])}
     found["duration"] = round(float(told["format"].get("duration", 0)), 1)
