@@ -132,7 +132,8 @@ def lut(
     unread = too_large_for(table.colours)
     if unread and not running.quiet:
         console.say(
-            f"warning: a table of {table.colours} a side is too large for {', '.join(unread)} and others; 65 or less fits"
+            f"warning: a table of {table.colours} a side is too large for {', '.join(unread)} and others; "
+            "65 or less fits"
         )
     if found.poor and not running.quiet:
         console.say(

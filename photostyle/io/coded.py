@@ -14,6 +14,7 @@ from PIL import Image
 from photostyle.errors import ImageReadError
 from photostyle.io import boxes, declared
 from photostyle.io.deep import Raster, damaged
+from photostyle.io.metadata_sources import of_heif
 from photostyle.io.opening import DAMAGE, check_pixels
 
 logger = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ def read_heif(path: Path, max_pixels: int) -> Raster:
     except DAMAGE as error:
         raise damaged(path, error) from error
     colours, alpha = _parted(values)
-    return Raster(colours, alpha, exif, icc, info.get("xmp") or None, turned=True)
+    return Raster(colours, alpha, exif, icc, info.get("xmp") or None, turned=True, metadata=of_heif(path, info))
 
 
 def read_coded(path: Path, kind: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None] | None:

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image
 
 from photostyle.errors import ImageReadError, ImageSizeError, ParameterError
-from photostyle.io import declared, deep
+from photostyle.io import declared, deep, tiff
 from photostyle.io.channels import from_array, to_rgb
 from photostyle.io.coded import HEIF_EXTENSIONS, read_coded, read_heif
 from photostyle.io.declared import full_range
 from photostyle.io.files import StrPath
-from photostyle.io.metadata import parsed_exif, read_exif, read_xmp, upright, upright_array
+from photostyle.io.metadata import Extras, Metadata, read_metadata, upright, upright_array
 from photostyle.io.opening import (
     DAMAGE,
     MAX_PIXELS,
-    UnknownImageError,
     check_file,
     describe,
     open_photo,
@@ -45,10 +44,11 @@ class Photo:
         (`photostyle.io.profiles`).
     alpha: (H, W) float32 in [0, 1], 1 is opaque, or None for a photo without transparency.
     icc: the RGB colour profile that the photo came in and its result goes back to; None is sRGB.
-    exif: EXIF without orientation, thumbnail and file layout, or None.
+    exif: EXIF block, upright and without thumbnail, or None.
     path: where it was read from.
-    xmp: XMP packet without orientation and thumbnails, or None.
+    xmp: XMP packet, upright and without thumbnails, or None.
     bits: 8 or 16 a sample, as the file had (deeper ones count as 16).
+    extras: what else the file held: resolution, IPTC, texts, …
     hidden: (N, 3) what the file has under alpha 0, in the order of rows, where `pixels` hold something else there
         (`as_seen`), or None.
     """
@@ -60,6 +60,7 @@ class Photo:
     path: Path
     xmp: bytes | None = None
     bits: int = 8
+    extras: Extras = field(default_factory=Extras)
     hidden: FloatArray | None = None
 
     @property
@@ -89,65 +90,61 @@ def read_photo(path: StrPath, *, max_pixels: int = MAX_PIXELS, raw_brightness: R
     check_raw_brightness(raw_brightness)
     source = Path(path)
     suffix = source.suffix.lower()
-    if suffix in RAW_EXTENSIONS or suffix in HEIF_EXTENSIONS:
-        check_file(source)
-        if suffix in RAW_EXTENSIONS:
-            return _from_raster(read_raw(source, max_pixels, raw_brightness), source)
+    check_file(source)
+    if suffix in RAW_EXTENSIONS:
+        return _from_raster(read_raw(source, max_pixels, raw_brightness), source)
+    if suffix in HEIF_EXTENSIONS:
         return _from_raster(read_heif(source, max_pixels), source)
-    try:
-        with open_photo(source, max_pixels=max_pixels) as (image, is_deep):
-            return _from_image(image, is_deep, source, max_pixels)
-    except UnknownImageError:
-        if not deep.is_tiff(source):
-            raise
-        return _from_tiff(deep.read_tiff(source, max_pixels, None), source)
+    if tiff.is_tiff(source):
+        raster = tiff.read_tiff(source, max_pixels)
+        icc = declared.embedded(raster.icc, source) or declared.of_exif(raster.exif, source)
+        return _from_raster(dataclasses.replace(raster, icc=icc), source)
+    with open_photo(source, max_pixels=max_pixels) as (image, is_deep):
+        return _from_image(image, is_deep, source)
 
 
-def _from_image(image: Image.Image, is_deep: bool, source: Path, max_pixels: int) -> Photo:
-    exif = parsed_exif(image, source)
-    if image.format == "TIFF" and (is_deep or _inverted(image)):
-        return _from_tiff(deep.read_tiff(source, max_pixels, exif), source)
+def _from_image(image: Image.Image, is_deep: bool, source: Path) -> Photo:
+    metadata, exif = read_metadata(image, source), _tags(image, source)
     icc, narrow = declared.of_image(image, image.info.get("icc_profile") or None, exif, source)
-    xmp = image.info.get("xmp")
     if is_deep and image.format in ("PNG", "AVIF", "JPEG2000"):
         decoded = deep.read_png(source) if image.format == "PNG" else read_coded(source, image.format)
         if decoded is not None:
             values = full_range(decoded[0]) if narrow else decoded[0]
-            return _from_raster(deep.Raster(values, decoded[1], exif, icc, xmp), source)
+            return _from_raster(deep.Raster(values, decoded[1], exif, icc, None, metadata=metadata), source)
     elif is_deep:
         logger.warning("%s: more than 8 bits per colour channel; read with 8", source)
-    orientation, exif_block = read_exif(image, source)
     deep_grey = image.mode.startswith("I") or image.mode == "F"
     try:
-        pixels, alpha, icc = to_rgb(upright(image, orientation), icc, source, narrow=narrow)
+        pixels, alpha, icc = to_rgb(upright(image, metadata.orientation), icc, source, narrow=narrow)
     except DAMAGE as error:
         raise ImageReadError(
             f"{source}: cannot be converted from mode {image.mode} to RGB ({describe(error)}); save it as RGB"
         ) from error
-    icc = declared.of_result(icc, exif, source)
-    return Photo(pixels, alpha, icc, exif_block, source, read_xmp(xmp), 16 if deep_grey else 8)
+    icc, bits = declared.of_result(icc, exif, source), 16 if deep_grey else 8
+    return Photo(pixels, alpha, icc, metadata.exif, source, metadata.xmp, bits, metadata.extras)
 
 
-def _inverted(image: Image.Image) -> bool:
-    """Whether this is deep grey whose zero is white, which Pillow takes for black."""
-    tags: Any = getattr(image, "tag_v2", {})
-    return image.mode.startswith("I") and tags.get(ExifTags.Base.PhotometricInterpretation) == 0
-
-
-def _from_tiff(raster: deep.Raster, source: Path) -> Photo:
-    icc = declared.embedded(raster.icc, source) or declared.of_exif(raster.exif, source)
-    return _from_raster(dataclasses.replace(raster, icc=icc), source)
+def _tags(image: Image.Image, source: Path) -> Image.Exif:
+    """An opened image's EXIF, for what it says of colours; empty where it is damaged."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is damaged is told where it is kept
+            exif = image.getexif()
+            exif.get_ifd(ExifTags.IFD.Exif)
+        return exif
+    except DAMAGE:
+        return Image.Exif()
 
 
 def _from_raster(raster: deep.Raster, source: Path) -> Photo:
-    orientation, exif = read_exif(raster.exif, source)
-    turn = 1 if raster.turned else orientation
+    metadata = raster.metadata or Metadata()
+    turn = 1 if raster.turned else metadata.orientation
     values = upright_array(raster.values, turn)
     mask = None if raster.alpha is None else upright_array(raster.alpha, turn)
     pixels, alpha, icc = from_array(values, mask, raster.icc, source)
     icc = declared.of_result(icc, raster.exif, source)
     bits = 8 if raster.values.dtype == np.uint8 else 16
-    return Photo(pixels, alpha, icc, exif, source, read_xmp(raster.xmp), bits)
+    return Photo(pixels, alpha, icc, metadata.exif, source, metadata.xmp, bits, metadata.extras)
 
 
 def as_seen(photo: Photo) -> Photo:

@@ -1,89 +1,101 @@
-"""What travels with the pixels: EXIF and XMP without the parts that no longer hold."""
+"""What travels with the pixels: EXIF, XMP, IPTC, resolution and texts, without the parts that no longer hold."""
 
 from __future__ import annotations
 
 import logging
-import re
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps
 
+from photostyle.io import containers, exif, parts, xmp
 from photostyle.io.opening import DAMAGE, describe, logged_warnings
 
 logger = logging.getLogger(__name__)
 
-_TEXT_TAGS = (
-    ExifTags.Base.ImageDescription,
-    ExifTags.Base.Make,
-    ExifTags.Base.Model,
-    ExifTags.Base.Software,
-    ExifTags.Base.DateTime,
-    ExifTags.Base.Artist,
-    ExifTags.Base.HostComputer,
-    ExifTags.Base.Copyright,
-    ExifTags.Base.XPTitle,
-    ExifTags.Base.XPComment,
-    ExifTags.Base.XPAuthor,
-    ExifTags.Base.XPKeywords,
-    ExifTags.Base.XPSubject,
-)
-_NUMBER_TAGS = (
-    ExifTags.Base.XResolution,
-    ExifTags.Base.YResolution,
-    ExifTags.Base.ResolutionUnit,
-    ExifTags.Base.Rating,
-    ExifTags.Base.RatingPercent,
-)
+_RAW_PROFILE = "Raw profile type "  # texts of a PNG in which older programs keep what has chunks of its own today
+INCH, CENTIMETRE, RATIO = 2, 3, 1  # units of resolution, as TIFF numbers them
 
 
-def read_exif(image: Image.Image | Image.Exif, path: Path) -> tuple[int, bytes | None]:
-    """Return an opened image's (or parsed) EXIF orientation (1 to 8) and its lasting EXIF, or None where there is none.
+@dataclass(frozen=True, eq=False)
+class Extras:
+    """What a file holds beside pixels, profile, EXIF and XMP.
 
-    Lasting are the tags that describe the photo, camera, place and time. Orientation, the thumbnail and the
-    layout of the source file (strips, sizes, compression) are left out, as they would be false of a result.
-    Damaged EXIF is dropped with a logged warning.
+    Attributes:
+        resolution: pixels along x and y per unit, and the unit: `INCH`, `CENTIMETRE`, or `RATIO` where only their
+            ratio means something; None where the file says nothing or has it in EXIF only.
+        iptc: IPTC-IIM, or None.
+        resources: Photoshop's image resources but for IPTC and what no longer holds.
+        segments: further segments of a JPEG: marker and contents.
+        chunks: further chunks of a PNG: name and contents, texts among them.
+        texts: the texts of a PNG: keyword and text.
+        gone: names of what the photo's file holds and a result cannot keep.
     """
-    orientation = 1
+
+    resolution: tuple[float, float, int] | None = None
+    iptc: bytes | None = None
+    resources: bytes = b""
+    segments: tuple[tuple[int, bytes], ...] = ()
+    chunks: tuple[containers.Chunk, ...] = ()
+    texts: tuple[tuple[str, str], ...] = ()
+    gone: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Metadata:
+    """Orientation (1 to 8) as the file tells it; EXIF, XMP and the rest as they fit an upright result."""
+
+    orientation: int = 1
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    extras: Extras = field(default_factory=Extras)
+
+
+def read_metadata(image: Image.Image, path: Path) -> Metadata:
+    """Return what an image opened and decoded by Pillow carries. Damaged parts are dropped with a logged warning."""
     try:
         with logged_warnings(path):
-            source = image if isinstance(image, Image.Exif) else image.getexif()
-            value = source.get(ExifTags.Base.Orientation)
-            if isinstance(value, int) and value in range(1, 9):
-                orientation = value
-            kept = _lasting(source)
-            return orientation, kept.tobytes() if len(kept) else None
+            block, packet, extensions, extras = _found(image, path)
     except DAMAGE as error:
-        logger.warning("%s: unreadable EXIF dropped (%s)", path, describe(error))
-        return orientation, None
+        logger.warning("%s: unreadable metadata dropped (%s)", path, describe(error))
+        return Metadata()
+    return settled(path, block, packet, extras, extensions)
 
 
-def parsed_exif(image: Image.Image, path: Path) -> Image.Exif:
-    """Return an opened image's EXIF; none, with a logged warning, where it cannot be read."""
+def settled(
+    path: Path, block: object, packet: object, extras: Extras | None = None, extensions: Sequence[bytes] = ()
+) -> Metadata:
+    """Return metadata as it fits an upright result without what its file held beside the picture.
+
+    Args:
+        path: for messages.
+        block: of EXIF, or None.
+        packet: of XMP, or None.
+        extras: what else was found.
+        extensions: further parts of the packet, as `xmp.whole` takes them.
+    """
+    extras = extras or Extras()
+    orientation, kept = _exif(block, path)
+    whole, turned, gone = _xmp(packet, list(extensions), path)
+    return Metadata(
+        orientation or turned, kept, whole, replace(extras, gone=tuple(dict.fromkeys((*extras.gone, *gone))))
+    )
+
+
+def gathered(stream: Any, places: Sequence[int], path: Path) -> tuple[int, bytes | None]:
+    """Return orientation (0 for none) and EXIF of a file that is a TIFF inside, of its directories at `places`."""
     try:
-        with logged_warnings(path):
-            return image.getexif()
+        orientation, block, moved = exif.gathered(stream, places)
     except DAMAGE as error:
         logger.warning("%s: unreadable EXIF dropped (%s)", path, describe(error))
-        return Image.Exif()
-
-
-def exif_for_size(exif: bytes, size: tuple[int, int]) -> Image.Exif:
-    """Return EXIF from `read_exif` ready to be saved with an image of `size` (H, W) pixels."""
-    source = Image.Exif()
-    source.load(exif)
-    kept = _lasting(source)
-    camera = kept.get(ExifTags.IFD.Exif, {})
-    for tag, side in ((ExifTags.Base.ExifImageHeight, size[0]), (ExifTags.Base.ExifImageWidth, size[1])):
-        if tag in camera:
-            camera[tag] = side
-    return kept
-
-
-def has_directories(exif: Image.Exif) -> bool:
-    """Whether camera or GPS tags, which TIFF and EXIF keep in directories of their own, are present."""
-    return ExifTags.IFD.Exif in exif or ExifTags.IFD.GPSInfo in exif
+        return 0, None
+    if moved:
+        logger.warning("%s: its maker notes cannot stay at their place; some programs will not read them", path)
+    return orientation, block
 
 
 def upright(image: Image.Image, orientation: int) -> Image.Image:
@@ -107,49 +119,134 @@ def upright_array(values: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any
     return values[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
 
 
-def read_xmp(packet: object) -> bytes | None:
-    """Return an XMP packet without its thumbnails, its orientation set to upright; None for no packet."""
-    data = packet.encode() if isinstance(packet, str) else packet
-    if not isinstance(data, bytes) or not data.strip(b"\0 \r\n\t"):
+def _exif(block: object, path: Path) -> tuple[int, bytes | None]:
+    if not isinstance(block, bytes) or not block.removeprefix(exif.PREFIX):
+        return 0, None
+    try:
+        orientation, kept, sound = exif.settled(block)
+        if not sound:
+            logger.warning("%s: damaged entries of its EXIF dropped", path)
+        return orientation, kept
+    except DAMAGE as error:
+        logger.warning("%s: unreadable EXIF dropped (%s)", path, describe(error))
+        return exif.orientation_of(block), None
+
+
+def _xmp(packet: object, extensions: list[bytes], path: Path) -> tuple[bytes | None, int, list[str]]:
+    """The packet as it stays, the orientation that it tells (1 where it tells none), and what it declared that goes."""
+    try:
+        whole, complete = xmp.whole(packet, extensions)
+        if not complete:
+            logger.warning("%s: a part of its XMP is missing or damaged, the rest is kept", path)
+        if whole is None:
+            return None, 1, []
+        kept, gone = xmp.alone(xmp.upright(whole))
+        return kept, xmp.orientation(whole), gone
+    except DAMAGE as error:
+        logger.warning("%s: unreadable XMP dropped (%s)", path, describe(error))
+        return None, 1, []
+
+
+def _found(image: Image.Image, path: Path) -> tuple[object, object, list[bytes], Extras]:
+    info = image.info
+    block, packet = info.get("exif"), info.get("xmp")
+    if image.format in ("JPEG", "MPO"):
+        listed: list[tuple[str, bytes]] = getattr(image, "applist", [])
+        application = b"".join(s.removeprefix(containers.IRB) for _, s in listed if s.startswith(containers.IRB))
+        iptc, resources = containers.lasting_resources(application)
+        extensions = [s.removeprefix(xmp.EXTENSION) for _, s in listed if s.startswith(xmp.EXTENSION)]
+        kept = tuple(containers.other_segments(listed))
+        return (
+            block,
+            packet,
+            extensions,
+            Extras(_jfif_resolution(info), iptc, resources, kept, gone=parts.of_jpeg(path.read_bytes(), listed)),
+        )
+    if image.format == "PNG":
+        return _of_png(image, path)
+    if image.format == "JPEG2000":
+        with path.open("rb") as stream:
+            boxes, others = containers.read_boxes(stream)
+        gone: tuple[str, ...] = (f"{others} boxes of other data",) if others else ()
+        return boxes.get("exif"), boxes.get("xmp"), [], Extras(_resolution(info), boxes.get("iptc"), gone=gone)
+    if image.format == "GIF":
+        packet = containers.gif_packet(path.read_bytes())
+    comment = info.get("comment")
+    segments = ((containers.COMMENT, comment),) if isinstance(comment, bytes) and comment else ()
+    gone = parts.of_boxes(path) if image.format == "AVIF" else ()
+    return block, packet, [], Extras(_resolution(info), segments=segments, gone=gone)
+
+
+def _of_png(image: Image.Image, path: Path) -> tuple[object, object, list[bytes], Extras]:
+    info = image.info
+    profiles = {
+        key.removeprefix(_RAW_PROFILE): _unpacked(text)
+        for key, text in info.items()
+        if isinstance(key, str) and key.startswith(_RAW_PROFILE) and isinstance(text, str)
+    }
+    one = profiles.get("APP1", b"")
+    old = profiles.get("exif") or (one if one.startswith(exif.PREFIX) else None)
+    packet = (
+        info.get("xmp") or profiles.get("xmp") or (one.removeprefix(xmp.NAME) if one.startswith(xmp.NAME) else None)
+    )
+    iptc, resources = containers.lasting_resources(profiles.get("8bim") or profiles.get("iptc") or b"")
+    if iptc is None and not resources and profiles.get("iptc", b"").startswith(b"\x1c"):
+        iptc = profiles["iptc"]
+    with path.open("rb") as stream:
+        chunks = tuple(containers.read_chunks(stream))
+    texts = tuple(
+        (str(key), str(text))
+        for key, text in getattr(image, "text", {}).items()
+        if not key.startswith((_RAW_PROFILE, "XML:com.adobe.xmp"))
+    )
+    resolution = next((_phys(data) for name, data in chunks if name == b"pHYs"), None)
+    gone: tuple[str, ...] = (
+        ("content credentials",) if any(c[0] == b"caBX" for c in getattr(image, "private_chunks", [])) else ()
+    )
+    return info.get("exif") or old, packet, [], Extras(resolution, iptc, resources, (), chunks, texts, gone)
+
+
+def _unpacked(text: str) -> bytes:
+    """The bytes of a profile that a PNG holds as text: a line with its name, one with its length, and hexadecimals."""
+    try:
+        return bytes.fromhex("".join(text.split("\n")[3:]))
+    except ValueError:
+        return b""
+
+
+def _phys(data: bytes) -> tuple[float, float, int] | None:
+    if len(data) != 9:
         return None
-    data = re.sub(rb"<(xmp|xap):Thumbnails>.*?</\1:Thumbnails>", b"", data, flags=re.DOTALL)
-    data = re.sub(rb"(tiff:Orientation\s*=\s*[\"'])[1-8]", rb"\g<1>1", data)
-    return re.sub(rb"(<tiff:Orientation>\s*)[1-8]", rb"\g<1>1", data)
+    x, y, unit = struct.unpack(">IIB", data)
+    return (x / 100, y / 100, CENTIMETRE) if unit == 1 else (float(x), float(y), RATIO)
 
 
-def _lasting(source: Image.Exif) -> Image.Exif:
-    kept = Image.Exif()
-    # Maker notes are opaque and take their byte order from the file around them.
-    kept.endian = source.endian
-    for tag in _TEXT_TAGS:
-        value = source.get(tag)
-        if isinstance(value, str):
-            # Pillow reads text as Latin-1 and writes ASCII with "?" for the rest; bytes keep it as it was.
-            kept[tag] = value.encode("latin-1", "replace")
-        elif isinstance(value, bytes):
-            kept[tag] = value
-    for tag in _NUMBER_TAGS:
-        value = source.get(tag)
-        if value is not None and not isinstance(value, str | bytes | tuple):
-            kept[tag] = value
-    _keep_directory(kept, ExifTags.IFD.Exif, _camera_tags(source))
-    _keep_directory(kept, ExifTags.IFD.GPSInfo, dict(source.get_ifd(ExifTags.IFD.GPSInfo)))
-    return kept
+def _jfif_resolution(info: dict[Any, Any]) -> tuple[float, float, int] | None:
+    unit, density = info.get("jfif_unit"), info.get("jfif_density")
+    if unit not in (0, 1, 2) or not density or min(density) <= 0 or (unit == 0 and density[0] == density[1]):
+        return None
+    return float(density[0]), float(density[1]), unit + 1
 
 
-def _camera_tags(source: Image.Exif) -> dict[int, Any]:
-    tags = dict(source.get_ifd(ExifTags.IFD.Exif))
-    if ExifTags.IFD.Interop in tags:
-        # The entry is an offset into the source file: the directory it points to must come along instead.
-        interoperability = source.get_ifd(ExifTags.IFD.Interop)
-        del tags[ExifTags.IFD.Interop]
-        if interoperability:
-            tags[ExifTags.IFD.Interop] = dict(interoperability)
-    return tags
+def _resolution(info: dict[Any, Any]) -> tuple[float, float, int] | None:
+    dpi = info.get("dpi")
+    if not isinstance(dpi, tuple) or len(dpi) != 2 or not min(dpi) > 0:
+        return None
+    return float(dpi[0]), float(dpi[1]), INCH
 
 
-def _keep_directory(kept: Image.Exif, tag: int, directory: dict[int, Any]) -> None:
-    if directory:
-        # Pillow's TIFF writer looks in both places: it walks the entries, then asks get_ifd for this one.
-        kept.get_ifd(tag).update(directory)
-        kept[tag] = kept.get_ifd(tag)
+def exif_resolution(block: bytes | None) -> tuple[float, float, int] | None:
+    """Return the resolution that EXIF tells, as in `Extras`."""
+    if block is None:
+        return None
+    layout, tags = exif.main_directory(block)
+    values = []
+    for tag in (exif.X_RESOLUTION, exif.Y_RESOLUTION):
+        entry = tags.get(tag)
+        if entry is None or entry.kind != 5 or entry.count != 1:
+            return None
+        above, below = struct.unpack(layout.order + "II", entry.data)
+        values.append(above / below if below else 0.0)
+    unit = tags.get(exif.RESOLUTION_UNIT)
+    kind = unit.numbers(layout.order)[:1] if unit is not None else (INCH,)
+    return (values[0], values[1], kind[0]) if min(values) > 0 and kind in ((2,), (3,)) else None

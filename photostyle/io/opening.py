@@ -11,9 +11,9 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from photostyle.errors import ImageReadError
 from photostyle.io import boxes
@@ -21,14 +21,11 @@ from photostyle.io import boxes
 logger = logging.getLogger(__name__)
 
 
-class UnknownImageError(ImageReadError):
-    """Pillow does not know this format, or this variant of it."""
-
-
 MAX_PIXELS = 300_000_000
 """Default limit on the declared pixels of an input."""
 
 # Formats whose decoders run inside Pillow; others (EPS, for one) would start outside programs on untrusted input.
+TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "AVIF", "BMP", "GIF", "JPEG2000", "PPM")
 
 # What Pillow's decoders are seen to raise on damaged bytes; they check little and let Python's own errors out.
@@ -61,7 +58,13 @@ def open_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Im
             truncated, or more than `max_pixels` pixels.
     """
     with _stream(path) as stream:
-        image, deep = _decode(stream, path, max_pixels, ())
+        if stream.read(4) in TIFF_MAGIC:
+            from photostyle.io.tiff import read_picture  # which builds on this module
+
+            yield read_picture(path, max_pixels)
+            return
+        stream.seek(0)
+        image, deep = _decode(stream, path, max_pixels)
         if deep:
             logger.warning("%s: more than 8 bits per colour channel; read with 8", path)
         yield image
@@ -71,14 +74,13 @@ def open_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Im
 def open_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[Image.Image, bool]]:
     """`open_image` for who can decode more: yields the image and whether Pillow cuts its samples to 8 bits.
 
-    A TIFF, AVIF or JPEG 2000 of more is not decoded here.
+    TIFF is read by `photostyle.io.tiff`. AVIF or JPEG 2000 of more is not decoded here.
 
     Raises:
-        UnknownImageError: Pillow does not know the format or its variant.
         ImageReadError: as `open_image`.
     """
     with _stream(path) as stream:
-        yield _decode(stream, path, max_pixels, ("TIFF", "AVIF", "JPEG2000"))
+        yield _decode(stream, path, max_pixels, ("AVIF", "JPEG2000"))
 
 
 @contextmanager
@@ -130,9 +132,12 @@ def check_file(path: Path) -> None:
         raise ImageReadError(f"{path}: is empty (0 bytes); get an intact copy of the file")
 
 
-def _decode(stream: IO[bytes], path: Path, max_pixels: int, left_if_deep: tuple[str, ...]) -> tuple[Image.Image, bool]:
-    known = set(Image.registered_extensions().values())
-    formats = [name for name in _FORMATS if name in known]
+def _decode(
+    stream: IO[bytes], path: Path, max_pixels: int, left_if_deep: tuple[str, ...] = ()
+) -> tuple[Image.Image, bool]:
+    registered = set(Image.registered_extensions().values())
+    known = [name for name in _FORMATS if name in registered]
+    formats = [name for name in known if name != "TIFF"]
     with logged_warnings(path):
         try:
             image = Image.open(stream, formats=formats)
@@ -142,8 +147,8 @@ def _decode(stream: IO[bytes], path: Path, max_pixels: int, left_if_deep: tuple[
             if not (deep and image.format in left_if_deep):
                 image.load()
         except UnidentifiedImageError as error:
-            raise UnknownImageError(
-                f"{path}: not an image that can be read ({', '.join(formats)}), or damaged; convert it to PNG or JPEG"
+            raise ImageReadError(
+                f"{path}: not an image that can be read ({', '.join(known)}), or damaged; convert it to PNG or JPEG"
             ) from error
         except Image.DecompressionBombError as error:
             raise ImageReadError(f"{path}: refused as dangerously large ({describe(error)}); shrink it") from error
@@ -176,9 +181,6 @@ def _loses_depth(image: Image.Image, stream: IO[bytes]) -> bool:
         return coded.bits > 8
     if image.mode.startswith(("I", "F")):
         return False
-    if image.format == "TIFF":
-        tags: Any = getattr(image, "tag_v2", {})
-        return any(bits > 8 for bits in tags.get(ExifTags.Base.BitsPerSample, ()))
     arguments = [argument for tile in getattr(image, "tile", []) for argument in _as_tuple(tile.args)]
     if image.format == "PNG":
         return any(isinstance(argument, str) and ";16" in argument for argument in arguments)

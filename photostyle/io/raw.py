@@ -10,6 +10,7 @@ from PIL import Image
 
 from photostyle.errors import ImageReadError, ParameterError
 from photostyle.io.deep import Raster, damaged
+from photostyle.io.metadata_sources import of_raw
 from photostyle.io.opening import DAMAGE, check_pixels, logged_warnings
 
 logger = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ def read_raw(path: Path, max_pixels: int, brightness: RawBrightness = "shot") ->
                 gamma=(2.4, 12.92),
                 **({} if brightness == "auto" else _as_shot(raw)),
             )
+            metadata = of_raw(path, raw)
     except (rawpy.LibRawError, *DAMAGE) as error:
         raise damaged(path, error) from error
     if not balanced:
@@ -66,7 +68,7 @@ def read_raw(path: Path, max_pixels: int, brightness: RawBrightness = "shot") ->
             exif.load_from_fp(stream)
     except DAMAGE:
         exif = Image.Exif()  # not every maker's raw is a TIFF inside
-    return Raster(values, None, exif, None, None, turned=True)
+    return Raster(values, None, exif, None, None, turned=True, metadata=metadata)
 
 
 def _as_shot(raw: Any) -> dict[str, Any]:

@@ -12,13 +12,12 @@ from typing import Any
 import imagecodecs
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from photostyle.errors import NumericalError, OutputError, ParameterError
-from photostyle.io import encoders
+from photostyle.io import attaching, encoders
 from photostyle.io.files import StrPath, atomic_write, check_output
 from photostyle.io.images import Photo
-from photostyle.io.metadata import exif_for_size
 from photostyle.io.opening import DAMAGE, describe
 from photostyle.io.profiles import bands, from_working, is_srgb
 
@@ -29,8 +28,6 @@ Integers = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 _FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP"}
 _LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
 _DEEP_FORMATS = ("PNG", "TIFF")
-_LARGEST_JPEG_EXIF = 65_533  # bytes: a JPEG segment, less its own length field
-_LARGEST_JPEG_XMP = 65_502  # the same, less the name of what it holds
 _LARGE_PNG = 16_000_000  # pixels from which zlib's usual effort takes longer than the network
 
 
@@ -66,8 +63,9 @@ def write_photo(
     """Write working RGB (H, W, 3), floats in [0, 1] or a little outside, as a photo.
 
     The extension chooses the format: JPEG (4:4:4) and WebP take `quality` (1 to 100), PNG and TIFF are lossless.
-    Colours are converted to the profile of `like`, then clipped. Profile, EXIF, XMP and alpha come from `like`; a JPEG
-    has no alpha, which is logged. The file appears complete or not at all; a TIFF of more than 4 GiB is a BigTIFF.
+    Colours are converted to the profile of `like`, then clipped. Profile, alpha and metadata come from `like`; what
+    the format has no place for is logged. The file appears complete or not at all; a TIFF of more than 4 GiB is a
+    BigTIFF.
 
     Args:
         path: the file.
@@ -99,13 +97,15 @@ def write_photo(
         if alpha.min() < 1:
             logger.warning("%s: transparency dropped, JPEG has none; write .png, .tif or .webp to keep it", target)
         alpha = None
+    if like is not None:
+        attaching.say_what_is_lost(target, like)
     # Lossy formats blend what is under alpha 0 into what is seen beside it, so it stays with the others only.
     hidden = like.hidden if like is not None and name in _DEEP_FORMATS else None
     values = _integers(target, pixels, alpha, hidden, like.icc if like else None, bits, dither=dither)
     with atomic_write(target, overwrite=overwrite) as temporary:
         try:
             if name == "TIFF":
-                encoders.write_tiff(temporary, values, like)
+                encoders.write_tiff(temporary, values, like, target)
             else:
                 # Encoded in memory: Pillow's encoders overlook a disk that fills up while they write.
                 temporary.write_bytes(_encoded(target, name, values, like, quality))
@@ -124,37 +124,23 @@ def _not_encodable(target: Path, name: str, error: BaseException) -> OutputError
 def _encoded(target: Path, name: str, values: Integers, like: Photo | None, quality: int) -> memoryview:
     size = (values.shape[0], values.shape[1])
     if values.dtype == np.uint16:
-        return encoders.encode_png(values, like)
+        return encoders.encode_png(values, like, target)
     options: dict[str, Any] = {"compress_level": 6 if size[0] * size[1] < _LARGE_PNG else 1}
     if name == "JPEG":
         options = {"quality": quality, "subsampling": "4:4:4"}
     elif name == "WEBP":
         options = {"quality": quality, "method": 4}
-    if like is not None:
-        options |= _metadata(target, name, like, size)
+    if like is not None and like.icc:
+        options["icc_profile"] = like.icc
+    if like is not None and name == "WEBP":
+        block, packet = attaching.for_webp(like, size, target)
+        options |= {key: value for key, value in (("exif", block), ("xmp", packet)) if value is not None}
     encoded = io.BytesIO()
     Image.fromarray(values).save(encoded, format=name, **options)
-    return encoded.getbuffer()
-
-
-def _metadata(target: Path, name: str, like: Photo, size: tuple[int, int]) -> dict[str, Any]:
-    options: dict[str, Any] = {"icc_profile": like.icc} if like.icc else {}
-    if like.exif is not None:
-        exif = exif_for_size(like.exif, size)
-        if name == "JPEG" and len(exif.tobytes()) > _LARGEST_JPEG_EXIF:
-            logger.warning("%s: EXIF dropped, it is larger than JPEG allows; write .png or .tif to keep it", target)
-        else:
-            options["exif"] = exif
-    if like.xmp is not None:
-        if name == "PNG":
-            text = PngImagePlugin.PngInfo()
-            text.add_itxt("XML:com.adobe.xmp", like.xmp.decode("utf-8", "replace"))
-            options["pnginfo"] = text
-        elif name == "JPEG" and len(like.xmp) > _LARGEST_JPEG_XMP:
-            logger.warning("%s: XMP dropped, it is larger than JPEG allows; write .png or .tif to keep it", target)
-        else:
-            options["xmp"] = like.xmp
-    return options
+    if like is None or name == "WEBP":
+        return encoded.getbuffer()
+    attach = attaching.into_jpeg if name == "JPEG" else attaching.into_png
+    return memoryview(attach(encoded.getvalue(), like, size, target))
 
 
 def _check_pixels(target: Path, pixels: npt.NDArray[Any], like: Photo | None) -> None:

@@ -24,7 +24,7 @@ from photostyle.regions.regions import Regions
 PIXELS = 100_000
 """That the smooth finish is fitted to; larger photos are reduced."""
 CELL = 1 / 8  # side of a cell, as a share of the long side
-GAIN = 1.4  # by which a region's spread of colours is widened at most, and narrowed
+GAIN = 2.0  # by which a region's spread of colours is widened at most, and narrowed
 _SPECK = 0.01  # share of the photo of which a region's own statistics count half
 _RIDGE = 1e-4  # on covariances, in squared units of an image in [0, 1]
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 import torch
+from _fuzz_metadata import described
 from PIL import ExifTags, Image, ImageCms
 
 from photostyle.batch.state import read_state
@@ -135,6 +136,7 @@ def _deep() -> list[Seed]:
         "ten.tif": lambda: tiff(rgb >> 6, bitspersample=10), "camera.dng": _camera_raw,
     }  # fmt: skip
     found = [Seed("image", name, make()) for name, make in made.items()]
+    found.extend(Seed("image", f"described-{name}", data) for name, data in described(pixels()).items())
     if importlib.util.find_spec("pillow_heif"):
         import pillow_heif
 

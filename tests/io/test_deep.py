@@ -190,7 +190,7 @@ def test_large_tiffs_become_bigtiffs(tmp_path, monkeypatch, caplog):
     again = read_photo(tmp_path / "a.tif")
     np.testing.assert_array_equal(again.pixels, photo.pixels)
     assert again.icc == SRGB
-    assert "cannot keep the Exif tags" in caplog.text
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("name", ["a.png", "plain.tif", "deflate.tif"])
@@ -236,7 +236,7 @@ def test_heic_keeps_ten_bits_metadata_and_orientation(tmp_path):
     write_photo(tmp_path / "a.png", photo.pixels, like=photo)
     with Image.open(tmp_path / "a.png") as written:
         assert written.getexif()[BASE.Artist] == "Ada"
-        assert BASE.Orientation not in written.getexif()
+        assert written.getexif()[BASE.Orientation] == 1
     with pytest.raises(ImageReadError, match="limit of 100 pixels"):
         read_photo(tmp_path / "a.heic", max_pixels=100)
     (tmp_path / "b.heic").write_bytes((tmp_path / "a.heic").read_bytes()[:300])
