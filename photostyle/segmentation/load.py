@@ -29,7 +29,7 @@ def load_segmenter(name: str = EMBEDDED, device: str | torch.device = "cpu") -> 
     """The segmentation network of that name.
 
     Args:
-        name: ``auto`` for the embedded network with our seven classes; ``ade20k`` for one with ADE20K's 150, which is
+        name: ``auto`` for the embedded network with our ten classes; ``ade20k`` for one with ADE20K's 150, which is
             downloaded to the cache on first use; else the path of a folder written by segmentation-models-pytorch's
             ``save_pretrained``, or of a .safetensors file written by scripts/train/scenes.py.
         device: ``cpu``, ``cuda`` or ``auto``.

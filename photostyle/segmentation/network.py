@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from photostyle.errors import ParameterError
 
-CLASSES = ("sky", "vegetation", "water", "building", "ground", "mountain", "object")
+CLASSES = (
+    "sky", "vegetation", "water", "building", "ground", "mountain", "object", "person", "wall", "ceiling",
+)  # fmt: skip
 IGNORE = 255  # label of pixels that belong to no class
 _LARGEST_OPTION, _MOST_OPTIONS = 4096, 100  # far beyond every network that is known
 # ImageNet's means and deviations of RGB in [0, 1]: what checkpoints of others expect, so ours do too.
