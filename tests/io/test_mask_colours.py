@@ -66,7 +66,9 @@ OLD = {
 
 
 def test_masks_of_the_first_classes_mean_what_they_meant(tmp_path):
-    assert {name: CLASS_COLOURS[name] for name in OLD if name != UNSURE} == {n: c for n, c in OLD.items() if n != UNSURE}
+    assert {name: CLASS_COLOURS[name] for name in OLD if name != UNSURE} == {
+        n: c for n, c in OLD.items() if n != UNSURE
+    }
     # Every colour between any two of the old ones, as a soft brush leaves it.
     pairs = [(a, b) for a in OLD.values() for b in OLD.values()]
     shares = np.linspace(0, 1, 21)[:, None]
