@@ -2,7 +2,7 @@
 
 segmentation-models-pytorch and timm are the definition (`photostyle.segmentation.network.build`): their FPN (Kirillov
 et al. 2019, "Panoptic Feature Pyramid Networks") on their ResNet-18-D (He et al. 2019, "Bag of Tricks") has these
-layers under these names, and a test holds both to the same outputs. Importing them takes longer than segmenting a photo.
+layers under these names, and a test holds both to the same outputs. Importing them takes longer than to find regions.
 """
 
 from __future__ import annotations

@@ -171,7 +171,12 @@ class SceneTrainer(Run[SceneConfig, Views]):
         for name in sorted(self.held):
             matrix = confusion(self.predict, self.held[name])
             values = scores(matrix) | {"inside": overlap(matrix, ("wall", "ceiling"))}
-            found |= {f"{name} {what}": values[what] for what in FIGURES if math.isfinite(values[what])}
+            nowhere = {what for row, what in zip(matrix, CLASSES, strict=False) if not bool(row.any())}
+            found |= {
+                f"{name} {what}": values[what]
+                for what in FIGURES
+                if what not in nowhere and math.isfinite(values[what])
+            }
         return found
 
     def clipped(self) -> Iterable[Iterable[Tensor]]:

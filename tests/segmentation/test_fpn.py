@@ -67,7 +67,8 @@ def test_the_embedded_network_is_plain_and_what_the_libraries_make_of_its_file()
 @pytest.mark.parametrize(
     "other",
     [
-        Architecture("Unet", "tu-resnet18d", OPTIONS), Architecture("FPN", "tu-resnet10t", OPTIONS), architecture(depth=4),
+        Architecture("Unet", "tu-resnet18d", OPTIONS), Architecture("FPN", "tu-resnet10t", OPTIONS),
+        architecture(depth=4),
         architecture(channels=[8, 8, 16]), architecture(channels=8), architecture(channels=[8, 8, 16, 0]),
         architecture(stem_width=4.0), architecture(stem_width=True), architecture(decoder_segmentation_channels=40),
         Architecture("FPN", "tu-resnet18d", {"channels": [8, 8, 16, 24]}), Architecture("FPN", "tu-resnet18d"),
