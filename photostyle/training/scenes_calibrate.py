@@ -14,11 +14,11 @@ from photostyle.training.data import step_generator
 from photostyle.training.scenes import Scene, allowed
 from photostyle.training.scenes_measure import Predict
 
-PIXELS = 1500  # looked at in each scene
+PIXELS = 600  # looked at in each scene
 SURE, RIGHT = 0.9, 0.97  # of the pixels given at least the first, at least the second share is to be right
 EDGES = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _LEAST, _MOST = 0.3, 3.0
-_STEPS, _COOLER = 300, 1.02
+_STEPS, _COOLER = 200, 1.02
 
 
 def sampled(predict: Predict, scenes: Sequence[Scene]) -> tuple[Tensor, Tensor]:

@@ -135,6 +135,22 @@ def test_a_network_that_cannot_work_on_a_size_is_an_error():
         segmenter.probabilities(picture(64, 64))
 
 
+def test_temperatures_change_how_sure_it_is_and_not_the_sum():
+    network, image = tiny_network(1), picture(64, 96)
+    plain, cooler = (
+        Segmenter(network, CLASSES, name="t", licence="MIT", working_side=96, temperatures=t).probabilities(image)
+        for t in (None, (0.5,) * len(CLASSES))
+    )
+    torch.testing.assert_close(cooler, plain.square() / plain.square().sum(0))
+    assert torch.equal(cooler.argmax(0), plain.argmax(0))
+
+
+@pytest.mark.parametrize("temperatures", [(1.0,) * 3, (0.0,) * len(CLASSES), ()])
+def test_temperatures_that_fit_no_class_are_refused(temperatures):
+    with pytest.raises(ParameterError, match="temperatures"):
+        Segmenter(tiny_network(), CLASSES, name="t", licence="MIT", temperatures=temperatures)
+
+
 @pytest.mark.parametrize("changes", [{"working_side": 31}, {"scales": ()}, {"scales": (1.0, 0.0)}])
 def test_settings_out_of_range_are_refused(changes):
     with pytest.raises(ParameterError, match="working_side"):
