@@ -97,7 +97,8 @@ def decided(decisions: Sequence[Decision]) -> str:
         return ""
     colours = region_colours([decision.region for decision in decisions])
     items = "".join(
-        f'<li><span class="ps-swatch" style="background:rgb{colours[decision.region]}"></span>{escape(str(decision))}</li>'
+        f'<li><span class="ps-swatch" style="background:rgb{colours[decision.region]}"></span>'
+        f"{escape(str(decision))}</li>"
         for decision in decisions
         if decision.share >= 0.0005
     )

@@ -239,8 +239,11 @@ def test_names_of_results(tmp_path, name, bits, expected):
 
 
 def test_what_was_decided_stands_behind_the_regions_colours():
-    made = [Decision("person", 0.4, ("person",), (0,), "same name"), Decision("<b>", 0.6, (WHOLE,), (0,), "whole photo"),
-            Decision("sky", 0.0001, ("sky",), (0,), "same name")]  # fmt: skip
+    made = [
+        Decision("person", 0.4, ("person",), (0,), "same name"),
+        Decision("<b>", 0.6, (WHOLE,), (0,), "whole photo"),
+        Decision("sky", 0.0001, ("sky",), (0,), "same name"),
+    ]
     html = views.decided(made)
     assert f"background:rgb{CLASS_COLOURS['person']}" in html
     assert html.count("<li>") == 2
