@@ -35,7 +35,8 @@ def plain(architecture: Architecture) -> nn.Module | None:
     numbers = [*widths, *(options[name] for name in _NUMBERS)]
     if not all(type(number) is int and number > 0 for number in numbers) or numbers[-1] % _GROUPS:
         return None
-    return _Network(widths, *numbers[4:], classes=len(architecture.classes))
+    stem, pyramid, segmentation = numbers[4:]
+    return _Network(widths, stem, pyramid, segmentation, len(architecture.classes))
 
 
 class _Network(nn.Module):
