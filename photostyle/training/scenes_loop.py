@@ -57,7 +57,7 @@ def extend(network: nn.Module, path: Path) -> None:
 class SceneTrainer(Run[SceneConfig, Views]):
     """A run of the segmentation network, its average, the heads of the distillation and their optimiser."""
 
-    columns = ("labels", "dice", "distillation", "consistency")
+    columns: tuple[str, ...] = ("labels", "dice", "distillation", "consistency")
     parts = ("network", "average", "heads", "optimizer")
     clip = 2.0
 
@@ -167,7 +167,7 @@ class SceneTrainer(Run[SceneConfig, Views]):
 
     def validate(self) -> dict[str, float]:
         """What the averaged network has of `FIGURES` on the held scenes, by set."""
-        found = {}
+        found: dict[str, float] = {}
         for name in sorted(self.held):
             matrix = confusion(self.predict, self.held[name])
             values = scores(matrix) | {"inside": overlap(matrix, ("wall", "ceiling"))}
