@@ -18,6 +18,7 @@ PIXELS = 600  # looked at in each scene
 SURE, RIGHT = 0.9, 0.97  # of the pixels given at least the first, at least the second share is to be right
 EDGES = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _LEAST, _MOST = 0.3, 3.0
+_PULL = 0.1  # towards 1, so that temperatures say how sure a class is and hardly which it is
 _STEPS, _COOLER = 200, 1.02
 
 
@@ -77,7 +78,7 @@ def fit_temperatures(chances: Tensor, labels: Tensor) -> tuple[float, ...]:
     optimizer = torch.optim.Adam([logs], 0.02)
     for _ in range(_STEPS):
         values = tempered(chances.T, logs.exp()).T
-        loss = -(values * possible).sum(1).clamp_min(1e-8).log().mean() + 0.01 * logs.square().mean()
+        loss = -(values * possible).sum(1).clamp_min(1e-8).log().mean() + _PULL * logs.square().mean()
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

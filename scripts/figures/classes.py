@@ -20,7 +20,10 @@ import photostyle
 
 def photos() -> dict[str, Tensor]:
     """The photos (3, H, W) in [0, 1] by name."""
-    found = {"astronaut": data.astronaut(), "motorcycle": data.stereo_motorcycle()[0]}
+    found = {
+        "astronaut": data.astronaut(),  # type: ignore[no-untyped-call]
+        "motorcycle": data.stereo_motorcycle()[0],  # type: ignore[no-untyped-call]
+    }
     shown = {name: torch.from_numpy(pixels).permute(2, 0, 1).float() / 255 for name, pixels in found.items()}
     return {**shown, "day": photostyle.read_image(DOCS / "samples" / "day.jpg")}
 
