@@ -35,9 +35,13 @@ CLASS_COLOURS: Mapping[str, Colour] = {
     "ground": (150, 130, 100),
     "mountain": (120, 90, 140),
     "object": (230, 60, 120),
+    "person": (250, 175, 145),
+    "wall": (225, 235, 130),
+    "ceiling": (0, 210, 150),
 }
 """RGB of the classes in masks that photostyle writes. These colours mean these names in every mask, so that the names
-survive a paint program; none of them is a colour of `DPST_COLOURS`."""
+survive a paint program; none of them is a colour of `DPST_COLOURS`. The last three came later: no mixture of two of the
+others, as soft brushes make them, is nearest to one of these."""
 
 UNSURE_COLOUR = (70, 70, 70)
 """RGB of `photostyle.options.UNSURE` in them."""

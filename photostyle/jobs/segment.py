@@ -28,7 +28,7 @@ class ClassSegmentation:
     """Regions are classes; each photo is segmented by itself.
 
     Attributes:
-        segmenter: gives the probabilities; ADE20K's classes are folded onto the seven.
+        segmenter: gives the probabilities; ADE20K's classes are folded onto ours.
     """
 
     segmenter: Segmenter

@@ -15,6 +15,10 @@ RELATED: Mapping[str, tuple[str, ...]] = {
     "ground": ("mountain", "vegetation"),
     "mountain": ("ground", "vegetation"),
     "object": ("building",),
+    "person": (),
+    "wall": ("building",),
+    "ceiling": ("wall",),
 }
 """Where an orphan looks, nearest first. Water takes its colour from the sky above it and never from the ground; nothing
-stands in for a sky; the kinds of land stand in for each other, and so do the things that people made."""
+stands in for a sky; the kinds of land stand in for each other, and so do the things that people made. Walls are houses
+from inside. Skin takes the look of people or, with the whole photo, that of the whole style, and of nothing between."""

@@ -1,6 +1,6 @@
 """What is where in a photo: class probabilities by a network that works without a connection, or by the user's own.
 
-This is the only part of the package that knows segmentation-models-pytorch.
+This is the only part of the package that knows segmentation-models-pytorch, which it imports for others' networks.
 """
 
 from __future__ import annotations

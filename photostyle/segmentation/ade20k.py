@@ -1,4 +1,4 @@
-"""ADE20K's 150 classes (Zhou et al., CVPR 2017), a network that knows them, and our seven classes in their place."""
+"""ADE20K's 150 classes (Zhou et al., CVPR 2017), a network that knows them, and our classes in their place."""
 
 from __future__ import annotations
 
@@ -35,32 +35,35 @@ ADE20K = tuple(
 )
 ADE20K = tuple(" ".join(name.split()) for name in ADE20K)
 
-# Which of our classes each stands for; what is not named here is an object. Rooms are houses from inside.
+# Which of our classes each stands for; what is not named here is an object.
 COARSE: dict[str, tuple[str, ...]] = {
     "sky": ("sky",),
     "vegetation": ("tree", "grass", "plant", "field", "flower", "palm"),
     "water": ("water", "sea", "river", "fountain", "swimming pool", "waterfall", "lake"),
     "building": (
-        "wall", "building", "ceiling", "windowpane", "door", "house", "fence", "railing", "column", "skyscraper",
-        "fireplace", "grandstand", "stairs", "screen door", "stairway", "bridge", "hovel", "tower", "awning", "booth",
-        "bannister", "escalator", "stage", "canopy", "step", "pier",
+        "building", "windowpane", "door", "house", "fence", "railing", "column", "skyscraper", "fireplace",
+        "grandstand", "stairs", "screen door", "stairway", "bridge", "hovel", "tower", "awning", "booth", "bannister",
+        "escalator", "stage", "canopy", "step", "pier",
     ),
     "ground": ("floor", "road", "sidewalk", "earth", "rug", "sand", "path", "runway", "dirt track", "land"),
     "mountain": ("mountain", "rock", "hill"),
+    "person": ("person",),
+    "wall": ("wall",),
+    "ceiling": ("ceiling",),
 }  # fmt: skip
 
 ARCHITECTURE = Architecture("UPerNet", "tu-convnext_tiny", {"decoder_channels": 512}, ADE20K)
 
 
 def coarse(probabilities: Tensor, classes: Sequence[str]) -> Tensor:
-    """Probabilities of ADE20K's classes, or of ours, as those of our seven: each is the sum of what it stands for.
+    """Probabilities of ADE20K's classes, or of ours, as those of our ten: each is the sum of what it stands for.
 
     Args:
         probabilities: (K, h, w).
         classes: names of the K channels, from `ADE20K` or our own.
 
     Returns:
-        (7, h, w), in the order of `CLASSES`.
+        (10, h, w), in the order of `CLASSES`.
 
     Raises:
         ParameterError: a class that is in neither list, or not K of them.

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from photostyle.errors import ParameterError, WeightsError
-from photostyle.segmentation.network import Architecture, build
+from photostyle.segmentation.fpn import plain
+from photostyle.segmentation.network import Architecture, build, check_options
 from photostyle.weights import files
 from photostyle.weights.files import Kind, one_line, read, write
 
@@ -63,11 +64,17 @@ def built(architecture: Architecture, tensors: Mapping[str, Tensor], path: Path)
         WeightsError: there is no such network, or names and shapes of the tensors are not its own.
     """
     try:
+        check_options(architecture.options)
         with torch.device("meta"):
-            files.check_layout(build(architecture), tensors, path, ignored=_COUNTER)
-        return build(architecture)
-    except ParameterError as error:
+            files.check_layout(_made(architecture), tensors, path, ignored=_COUNTER)
+        return _made(architecture)
+    except (ParameterError, ValueError) as error:
         raise WeightsError(f"{path}: {one_line(error)}") from error
+
+
+def _made(architecture: Architecture) -> nn.Module:
+    network = plain(architecture)
+    return build(architecture) if network is None else network
 
 
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -21,6 +23,7 @@ from photostyle.weights.files import SUFFIX, read_file
 log = logging.getLogger(__name__)
 
 EMBEDDED = "auto"
+TEMPERATURES = "temperatures"  # in the metadata of our files: `Segmenter.temperatures`, comma-separated
 SCALES = (0.75, 1.0, 1.5)
 WORKING_SIDE, LARGE_WORKING_SIDE = 384, 512  # what the embedded network, and those of others, are at their best at
 
@@ -29,7 +32,7 @@ def load_segmenter(name: str = EMBEDDED, device: str | torch.device = "cpu") -> 
     """The segmentation network of that name.
 
     Args:
-        name: ``auto`` for the embedded network with our seven classes; ``ade20k`` for one with ADE20K's 150, which is
+        name: ``auto`` for the embedded network with our ten classes; ``ade20k`` for one with ADE20K's 150, which is
             downloaded to the cache on first use; else the path of a folder written by segmentation-models-pytorch's
             ``save_pretrained``, or of a .safetensors file written by scripts/train/scenes.py.
         device: ``cpu``, ``cuda`` or ``auto``.
@@ -49,7 +52,7 @@ def load_segmenter(name: str = EMBEDDED, device: str | torch.device = "cpu") -> 
         return _log(
             Segmenter(
                 network, architecture.classes, name=shown, licence=licence, working_side=WORKING_SIDE, scales=SCALES,
-                device=place,
+                temperatures=_temperatures(extra, architecture.classes, path), device=place,
             )
         )  # fmt: skip
     if path.suffix.lower() in PICKLES and os.path.isfile(path):
@@ -60,6 +63,19 @@ def load_segmenter(name: str = EMBEDDED, device: str | torch.device = "cpu") -> 
     return _log(
         Segmenter(network, classes, name=path.name, licence=licence, working_side=LARGE_WORKING_SIDE, device=place)
     )
+
+
+def _temperatures(extra: Mapping[str, str], classes: Sequence[str], path: Path) -> tuple[float, ...] | None:
+    text = extra.get(TEMPERATURES)
+    if text is None:
+        return None
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        values = ()
+    if len(values) != len(classes) or not all(0 < value < math.inf for value in values):
+        raise WeightsError(f"{path} must give a positive temperature for each of {len(classes)} classes, not {text!r}")
+    return values
 
 
 def _ade20k(device: torch.device) -> Segmenter:

@@ -7,13 +7,14 @@ import warnings
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
 
 from photostyle.errors import ParameterError
 
-CLASSES = ("sky", "vegetation", "water", "building", "ground", "mountain", "object")
+CLASSES = (
+    "sky", "vegetation", "water", "building", "ground", "mountain", "object", "person", "wall", "ceiling",
+)  # fmt: skip
 IGNORE = 255  # label of pixels that belong to no class
 _LARGEST_OPTION, _MOST_OPTIONS = 4096, 100  # far beyond every network that is known
 # ImageNet's means and deviations of RGB in [0, 1]: what checkpoints of others expect, so ours do too.
@@ -60,8 +61,11 @@ def build(architecture: Architecture) -> nn.Module:
     Raises:
         ParameterError: segmentation-models-pytorch does not know the names or options.
     """
+    # Only here, as it takes longer to import than a photo takes to segment (`photostyle.segmentation.fpn`).
+    import segmentation_models_pytorch as smp
+
     try:
-        _check_options(architecture.options)
+        check_options(architecture.options)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's, about initial weights of odd shapes: real ones replace them
             network: nn.Module = smp.create_model(
@@ -79,7 +83,7 @@ def build(architecture: Architecture) -> nn.Module:
     return network
 
 
-def _check_options(value: object) -> None:
+def check_options(value: object) -> None:
     """Raise ValueError for numbers with which building alone, even without memory, would take for ever."""
     parts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
     if len(parts) > _MOST_OPTIONS:
@@ -87,7 +91,7 @@ def _check_options(value: object) -> None:
     for part in parts:
         if isinstance(part, (int, float)) and not -_LARGEST_OPTION <= part <= _LARGEST_OPTION:
             raise ValueError(f"an option is {part}")
-        _check_options(part)
+        check_options(part)
 
 
 def encoder_channels(network: nn.Module) -> list[int]:

@@ -12,6 +12,7 @@ from photostyle.weights.files import one_line
 
 MINIMUM = 16  # the least side of an image, as everywhere in this package
 _STRIDE = 32  # sides that every encoder takes
+_LEAST_CHANCE = 1e-8  # whose logarithm is still finite
 _LEAST_LONG_SIDE = 192  # smaller images are enlarged for the network, which has seen no smaller views
 
 
@@ -23,6 +24,7 @@ class Segmenter:
         name: what `load_segmenter` knows it by.
         licence: of the weights.
         working_side: the long side in pixels to which larger images are reduced.
+        temperatures: (K,) by which the results' logarithms are divided, so that probabilities mean what they say.
         scales: sizes, as shares of the working size, over whose results and their mirrored ones the mean is taken.
         network: normalised images (B, 3, H, W) with sides that are multiples of 32 to logits (B, K, H, W); in eval
             mode, on `device`. With K = 1 the one logit is that of the second of two classes.
@@ -37,15 +39,18 @@ class Segmenter:
         licence: str,
         working_side: int = 384,
         scales: tuple[float, ...] = (1.0,),
+        temperatures: tuple[float, ...] | None = None,
         device: torch.device | None = None,
     ) -> None:
         if working_side < _STRIDE or not scales or min(scales) <= 0:
             raise ParameterError(f"working_side {working_side} and scales {scales}: give at least 32 and positive ones")
+        if temperatures is not None and (len(temperatures) != len(classes) or min(temperatures) <= 0):
+            raise ParameterError(f"temperatures {temperatures}: give a positive one for each of {len(classes)} classes")
         self.device = device or torch.device("cpu")
         # Channels last in memory, here and below: what most of its convolutions are fastest with.
         self.network = network.to(self.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self.classes, self.name, self.licence = classes, name, licence
-        self.working_side, self.scales = working_side, scales
+        self.working_side, self.scales, self.temperatures = working_side, scales, temperatures
 
     def probabilities(self, image: Tensor) -> Tensor:
         """Class probabilities of an image at reduced resolution.
@@ -81,6 +86,8 @@ class Segmenter:
             if not bool(total.isfinite().all()):
                 raise NumericalError(f"the segmentation network {self.name!r} gave NaN or infinity for this image")
             total /= total.sum(0, keepdim=True)
+            if self.temperatures is not None:
+                total = tempered(total, torch.tensor(self.temperatures, device=self.device))
         # A copy, since tensors made in inference mode cannot take part in a later differentiation.
         return total.to(image.device).clone()
 
@@ -101,6 +108,12 @@ class Segmenter:
         chances = logits.softmax(1)
         mean = (chances[:1] + chances[1:].flip(-1)) / 2
         return _resize(mean, (height, width))[0]
+
+
+def tempered(chances: Tensor, temperatures: Tensor) -> Tensor:
+    """Probabilities (K, …) with the logarithm of each divided by its class's temperature (K,), summing to 1 again."""
+    shape = (-1, *[1] * (chances.dim() - 1))
+    return (chances.clamp_min(_LEAST_CHANCE).log() / temperatures.reshape(shape)).softmax(0)
 
 
 def _resize(images: Tensor, size: tuple[int, ...]) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from photostyle.edges.guided import guided_filter
 from photostyle.regions.regions import Regions
-from photostyle.segmentation.network import IGNORE
+from photostyle.segmentation.network import CLASSES
 from photostyle.training.data import uniform
 from photostyle.training.scenes import Scene
 
@@ -35,7 +35,7 @@ def _crop(scene: Scene, side: int, generator: torch.Generator) -> tuple[Tensor, 
 
 def _shares(labels: Tensor) -> Tensor:
     shares = torch.bincount(labels.flatten().long(), minlength=256).float() / labels.numel()
-    shares[IGNORE] = 0
+    shares[len(CLASSES) :] = 0  # labels that say no more than what a pixel is not
     return shares
 
 

@@ -85,7 +85,7 @@ class Run(ABC, Generic[C, B]):
         step: steps done.
     """
 
-    columns: ClassVar[tuple[str, ...]]
+    columns: tuple[str, ...]
     parts: ClassVar[tuple[str, ...]]
     clip: ClassVar[float] = 1.0
     optimizer: torch.optim.Optimizer

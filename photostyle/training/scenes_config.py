@@ -21,7 +21,7 @@ class SceneConfig:
         sets: shares of the labelled views by set, most to the one nearest to users' photos.
         rare: by class, how much oftener a scene is drawn that shows it.
         light: shares of the views in other light.
-        held: the set of which 100 scenes are held out.
+        paste: share of the views with people whose people are put in front of another labelled view.
         photos: folder of photos without labels, for distillation and consistency; None for neither.
         teacher_path: weights of the distilled VGG-19; None for no distillation.
         architecture: of the network.
@@ -33,8 +33,10 @@ class SceneConfig:
         learning_rate: after a warm-up of `warm_up` steps.
         warm_up: steps in which the rate grows linearly.
         decay: share of the steps, at the end, in which the rate falls linearly to 0.
-        init: checkpoint of another run to start from (its optimiser's state too) instead of fresh weights.
+        init: checkpoint of another run to start from (its optimiser's state too) instead of fresh weights, or a
+            .safetensors file of a network that knows no more classes: a new class starts as its nearest old one.
         weight_decay: of AdamW.
+        stride: the losses see every so-manieth row and column, which saves a third of a step and says the same.
         smoothing: label smoothing of the cross-entropy.
         dice: weight of the soft Dice loss.
         distillation: weight of the distilled features' error at the start; falls linearly to 0 until `distil_until`.
@@ -53,7 +55,7 @@ class SceneConfig:
     sets: dict[str, float] = field(default_factory=lambda: {"stanford": 0.65, "facade": 0.2, "camvid": 0.15})
     rare: dict[str, float] = field(default_factory=lambda: {"water": 1.0, "mountain": 2.0})
     light: Shares = field(default_factory=Shares)
-    held: str = "stanford"
+    paste: float = 0.0
     photos: Path | None = None
     teacher_path: Path | None = None
     architecture: Architecture = field(default_factory=Architecture)
@@ -68,6 +70,7 @@ class SceneConfig:
     decay: float = 1.0
     init: Path | None = None
     weight_decay: float = 0.02
+    stride: int = 1
     smoothing: float = 0.05
     dice: float = 0.5
     distillation: float = 1.0
@@ -82,15 +85,19 @@ class SceneConfig:
     checkpoint_every: int = 100
 
     def __post_init__(self) -> None:
-        check_numbers(self, ("steps", "batch", "long_side", "distil_every", "validate_every", "checkpoint_every"))
+        check_numbers(
+            self, ("steps", "batch", "long_side", "distil_every", "stride", "validate_every", "checkpoint_every")
+        )
         if self.side % 32 or self.side < 64:
             raise ParameterError(f"side is {self.side}; it must be a multiple of 32, at least 64")
         if len(self.scales) != 2 or not 0 < self.scales[0] <= self.scales[1]:
             raise ParameterError(f"scales is {self.scales}; it must be two positive numbers, the lesser first")
         if self.decay > 1:
             raise ParameterError(f"decay is {self.decay}; it is a share of the steps, at most 1")
-        if self.held not in self.sets or not all(share > 0 for share in self.sets.values()):
-            raise ParameterError(f"sets is {self.sets}; it must have positive shares and name {self.held!r}")
+        if not self.sets or not all(share > 0 for share in self.sets.values()):
+            raise ParameterError(f"sets is {self.sets}; it must have positive shares")
+        if self.paste > 1:
+            raise ParameterError(f"paste is {self.paste}; it is a share, from 0 to 1")
         if not set(self.rare) <= set(CLASSES) or not all(more >= 0 for more in self.rare.values()):
             raise ParameterError(f"rare is {self.rare}; it must give numbers, not negative, for some of the classes")
         if self.unlabelled and not self.photos:

@@ -16,6 +16,7 @@ from torch import Tensor
 from photostyle.errors import ParameterError
 from photostyle.segmentation.network import CLASSES, IGNORE
 from photostyle.training.data import jpeg, random_grade, uniform
+from photostyle.training.scenes import OBJECT_OR_PERSON
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,9 @@ def augment(
     return view
 
 
-def soft_mask(labels: Tensor, name: str) -> Tensor:
-    """Where `labels` (S, S) are of a class, (1, S, S) in [0, 1], a little blurred so that no new edge gives it away."""
-    mask = (labels == CLASSES.index(name)).float()[None, None]
+def soft_mask(labels: Tensor, label: int) -> Tensor:
+    """Where `labels` (S, S) are `label`, (1, S, S) in [0, 1], a little blurred so that no new edge gives it away."""
+    mask = (labels == label).float()[None, None]
     return F.avg_pool2d(mask, 3, 1, 1, count_include_pad=False)[0]
 
 
@@ -92,17 +93,17 @@ def other_sky(view: Tensor, labels: Tensor, skies: Sequence[Tensor], generator: 
     sky = (colour + (sky - colour) * float(uniform(generator, -0.2, 1.0, 1).exp())).clamp(0, 1)
     amount = float(uniform(generator, 0.6, 1, 1))
     land = view * (float(uniform(generator, 0.3, 1.2, 1)) * (0.3 + colour / colour.mean().clamp_min(0.02) * 0.7))
-    mask = soft_mask(labels, "sky")
+    mask = soft_mask(labels, CLASSES.index("sky"))
     return (mask * (amount * sky + (1 - amount) * view) + (1 - mask) * land).clamp(0, 1)
 
 
 def relight(view: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-    """`view` with every class in a light of its own, from silhouettes to a black sky over lit houses."""
+    """`view` with what is of one label in a light of its own, from silhouettes to a black sky over lit houses."""
     result = view.clamp(1e-3, 1)
-    for name in CLASSES:
-        low = -2.5 if name == "sky" else -2.0
+    for label in torch.bincount(labels.flatten(), minlength=IGNORE)[:IGNORE].nonzero()[:, 0].tolist():
+        low = -2.5 if label == CLASSES.index("sky") else -2.0
         gain = uniform(generator, low, 0.5, 1, 1, 1).exp() * (torch.randn(3, 1, 1, generator=generator) * 0.2).exp()
-        mask = soft_mask(labels, name)
+        mask = soft_mask(labels, label)
         result = result * (1 - mask + mask * gain)
     return result.clamp(0, 1)
 
@@ -121,7 +122,8 @@ def night(view: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
     spots = torch.zeros(3, *labels.shape)
     count = int(torch.randint(0, 40, (1,), generator=generator))
     # Lamps and windows are on houses, streets and cars, not in the sky.
-    wanted = (labels == CLASSES.index("building")) | (labels == CLASSES.index("object"))
+    lit = torch.tensor([CLASSES.index("building"), CLASSES.index("object"), OBJECT_OR_PERSON])
+    wanted = torch.isin(labels, lit)
     places = (wanted if wanted.any() else (labels != CLASSES.index("sky"))).nonzero()
     if count and len(places):
         chosen = places[torch.randint(len(places), (count,), generator=generator)]

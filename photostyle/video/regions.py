@@ -200,7 +200,7 @@ def masks_of(path: Path, clip: Path) -> Masks:
 
 
 def segmented(segmenter: Segmenter) -> Smoothed:
-    """Regions by a segmentation network, ADE20K's classes folded onto the seven, refined along each frame's edges."""
+    """Regions by a segmentation network, ADE20K's classes folded onto ours, refined along each frame's edges."""
     classes = ClassSegmentation(segmenter)
 
     def regions(found: Tensor, image: Tensor) -> Regions:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 from torch import Tensor
 
+from photostyle.io import region_colours
 from photostyle.jobs.loading import pixels_of
 from photostyle.jobs.segment import label_map, overlaid
 from photostyle.regions.labels import Decision
@@ -91,10 +92,16 @@ def sheet(token: str, text: str) -> str:
 
 
 def decided(decisions: Sequence[Decision]) -> str:
-    """What was decided on each region, as a list."""
+    """What was decided on each region, as a list; each behind its colour in the picture of the regions."""
     if not decisions:
         return ""
-    items = "".join(f"<li>{escape(str(decision))}</li>" for decision in decisions if decision.share >= 0.0005)
+    colours = region_colours([decision.region for decision in decisions])
+    items = "".join(
+        f'<li><span class="ps-swatch" style="background:rgb{colours[decision.region]}"></span>'
+        f"{escape(str(decision))}</li>"
+        for decision in decisions
+        if decision.share >= 0.0005
+    )
     return f'<ul class="ps-decisions">{items}</ul>'
 
 

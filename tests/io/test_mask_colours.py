@@ -38,7 +38,7 @@ def test_written_masks_are_read_back_with_their_names(tmp_path, names):
 
 
 def test_names_of_classes_survive_programs_that_keep_nothing_but_colours(tmp_path):
-    write_mask(tmp_path / "m.png", columns(7), list(CLASS_COLOURS))
+    write_mask(tmp_path / "m.png", columns(len(CLASS_COLOURS)), list(CLASS_COLOURS))
     with Image.open(tmp_path / "m.png") as image:
         image.convert("RGB").save(tmp_path / "bare.bmp")
     assert names_of(read_mask(tmp_path / "bare.bmp", size=SIZE)) == names_of(read_mask(tmp_path / "m.png", size=SIZE))
@@ -46,7 +46,7 @@ def test_names_of_classes_survive_programs_that_keep_nothing_but_colours(tmp_pat
 
 @pytest.mark.parametrize("name", ["m.jpg", "m.webp", "soft.png"])
 def test_class_colours_survive_lossy_formats_and_soft_brushes(tmp_path, name, caplog):
-    exact = np.kron(columns(7), np.ones((6, 6), np.uint8))
+    exact = np.kron(columns(len(CLASS_COLOURS)), np.ones((6, 6), np.uint8))
     pixels = np.array(list(CLASS_COLOURS.values()), np.uint8)[exact]
     if name == "soft.png":
         wide = pixels.astype(np.float32)
@@ -57,6 +57,35 @@ def test_class_colours_survive_lossy_formats_and_soft_brushes(tmp_path, name, ca
     named = np.array([list(CLASS_COLOURS).index(found.names[label]) for label in found.labels.ravel()])
     assert (named.reshape(exact.shape) == exact).mean() > 0.95
     assert "class colours" in caplog.text
+
+
+OLD = {
+    "sky": (135, 206, 235), "vegetation": (34, 139, 34), "water": (30, 100, 200), "building": (200, 110, 60),
+    "ground": (150, 130, 100), "mountain": (120, 90, 140), "object": (230, 60, 120), UNSURE: (70, 70, 70),
+}  # fmt: skip
+
+
+def test_masks_of_the_first_classes_mean_what_they_meant(tmp_path):
+    assert {name: CLASS_COLOURS[name] for name in OLD if name != UNSURE} == {
+        n: c for n, c in OLD.items() if n != UNSURE
+    }
+    # Every colour between any two of the old ones, as a soft brush leaves it.
+    pairs = [(a, b) for a in OLD.values() for b in OLD.values()]
+    shares = np.linspace(0, 1, 21)[:, None]
+    mixed = np.concatenate([np.round(a + (np.array(b) - a) * shares) for a, b in pairs]).astype(np.uint8)
+    painted = np.repeat(np.array(list(OLD.values()), np.uint8), 400, 0)
+    Image.fromarray(np.concatenate([painted, mixed])[:, None]).save(tmp_path / "m.png")
+    found = read_mask(tmp_path / "m.png", size=(len(painted) + len(mixed), 1))
+    assert set(found.names.values()) == set(OLD)
+
+
+def test_a_mask_that_names_a_colour_itself_keeps_that_name(tmp_path):
+    chunks = PngInfo()
+    chunks.add_itxt(NAMES_KEY, '{"#e54f4f": "wall", "#faaf91": "sand"}')
+    pixels = np.array([(0xE5, 0x4F, 0x4F), (0xFA, 0xAF, 0x91), CLASS_COLOURS["wall"]], np.uint8)
+    Image.fromarray(np.repeat(pixels, 14, 0)[None].repeat(30, 0)).save(tmp_path / "m.png", pnginfo=chunks)
+    assert set(names_of(read_mask(tmp_path / "m.png", size=SIZE))) == {"wall", "sand"}
+    assert names_of(read_mask(tmp_path / "m.png", size=SIZE))[-1] == "wall"
 
 
 def test_own_names_are_the_colours_that_a_soft_brush_meant(tmp_path):
@@ -109,7 +138,7 @@ def test_writing_keeps_what_is_there(tmp_path):
 
 def test_colours_are_all_different_and_mean_what_they_say():
     colours = region_colours([*CLASS_COLOURS, UNSURE, *(f"r{n}" for n in range(50))])
-    assert len(set(colours.values())) == 58
+    assert len(set(colours.values())) == 51 + len(CLASS_COLOURS)
     assert not set(colours.values()) & set(DPST_COLOURS)
     assert not set(CLASS_COLOURS.values()) & set(DPST_COLOURS)
     for name, colour in CLASS_COLOURS.items():

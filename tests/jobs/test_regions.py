@@ -108,7 +108,7 @@ def test_what_segmentation_is_called():
     assert not embedded.joint
 
 
-def test_ade20k_s_classes_are_folded_onto_the_seven():
+def test_ade20k_s_classes_are_folded_onto_ours():
     from photostyle.segmentation import ADE20K
 
     class Network(Bright):

@@ -52,6 +52,12 @@ def test_unsure_parts_of_two_photos_are_no_match():
         ("vegetation", ("ground", "mountain"), "mountain"),
         ("ground", ("sky", "mountain"), "mountain"),
         ("building", ("object", "sky"), "object"),
+        ("wall", ("object", "building"), "building"),
+        ("wall", ("ceiling", "object"), None),
+        ("ceiling", ("building", "wall"), "wall"),
+        ("ceiling", ("sky", "building"), None),
+        ("person", ("object", "wall"), None),
+        ("object", ("person", "sky"), None),
         ("#ff0000", ("#00ff00", "sky"), None),
     ],
 )
@@ -70,6 +76,27 @@ def test_orphans_take_the_nearest_related_label(orphan, style, expected):
 def test_the_relation_names_classes_only_and_nothing_itself():
     for name, related in RELATED.items():
         assert set(related) <= set(RELATED) - {name}
+
+
+def test_people_take_people_and_nothing_else_takes_them():
+    assert RELATED["person"] == ()
+    assert not any("person" in related for related in RELATED.values())
+    found = match(stripes("person", "object"), [stripes("object", "person")])
+    assert taken(found)["person"] == [(0, "person")]
+    own = match(stripes("person", "sky"), [stripes("sky", "object")], owners=["person"])
+    assert taken(own)["person"] == [(0, WHOLE)]
+
+
+def test_a_style_of_the_seven_classes_that_there_were_serves_photos_of_all():
+    seven = ["sky", "vegetation", "water", "building", "ground", "mountain", "object"]
+    found, decisions = adapt(stripes(*seven), seven)
+    assert list(found.weights) == seven
+    assert {d.reason for d in decisions} == {"same name"}
+    rooms, decisions = adapt(stripes("person", "wall", "ceiling", "object"), seven)
+    assert set(rooms.weights) == {"building", "object"}
+    assert [(d.region, d.takes) for d in decisions] == [
+        ("person", (WHOLE,)), ("wall", ("building",)), ("ceiling", (WHOLE,)), ("object", ("object",)),
+    ]  # fmt: skip
 
 
 def test_mapping_comes_before_names():

@@ -102,6 +102,20 @@ def test_files_that_describe_another_network_are_refused(saved, metadata, parts)
     refused(saved, str(saved), *parts)
 
 
+def test_temperatures_come_with_the_file(saved):
+    assert load_segmenter(str(saved)).temperatures is None
+    rewrite(saved, {"temperatures": ",".join(["1.5"] * len(CLASSES))})
+    assert load_segmenter(str(saved)).temperatures == (1.5,) * len(CLASSES)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1.0", "x,y", ",".join(["0"] * 10), ",".join(["nan"] * 10), ",".join(["inf"] * 10)]
+)
+def test_temperatures_that_fit_no_class_are_refused(saved, text):
+    rewrite(saved, {"temperatures": text})
+    refused(saved, "temperature")
+
+
 @pytest.fixture
 def checkpoint(tmp_path):
     """A folder as people save them, with three classes."""

@@ -43,8 +43,8 @@ def test_probabilities_sum_to_one_at_the_working_size(tiny, height, width):
 
 def test_a_strip_keeps_a_row(tiny):
     result = tiny.probabilities(picture(16, 4000))
-    assert result.shape == (7, 1, 96)
-    assert tiny.probabilities(picture(4000, 16)).shape == (7, 96, 1)
+    assert result.shape == (len(CLASSES), 1, 96)
+    assert tiny.probabilities(picture(4000, 16)).shape == (len(CLASSES), 96, 1)
 
 
 def test_a_network_of_colours_finds_them_where_they_are():
@@ -89,7 +89,7 @@ def test_the_same_input_gives_the_same_output_and_it_can_be_differentiated_throu
     first = tiny.probabilities(image)
     assert torch.equal(first, tiny.probabilities(image.clone()))
     assert torch.equal(first, tiny.probabilities(image.double()))
-    weight = torch.ones(7, 50, 70, requires_grad=True)
+    weight = torch.ones(len(CLASSES), 50, 70, requires_grad=True)
     (weight * first).sum().backward()
     torch.testing.assert_close(weight.grad, first)
 
@@ -135,6 +135,22 @@ def test_a_network_that_cannot_work_on_a_size_is_an_error():
         segmenter.probabilities(picture(64, 64))
 
 
+def test_temperatures_change_how_sure_it_is_and_not_the_sum():
+    network, image = tiny_network(1), picture(64, 96)
+    plain, cooler = (
+        Segmenter(network, CLASSES, name="t", licence="MIT", working_side=96, temperatures=t).probabilities(image)
+        for t in (None, (0.5,) * len(CLASSES))
+    )
+    torch.testing.assert_close(cooler, plain.square() / plain.square().sum(0))
+    assert torch.equal(cooler.argmax(0), plain.argmax(0))
+
+
+@pytest.mark.parametrize("temperatures", [(1.0,) * 3, (0.0,) * len(CLASSES), ()])
+def test_temperatures_that_fit_no_class_are_refused(temperatures):
+    with pytest.raises(ParameterError, match="temperatures"):
+        Segmenter(tiny_network(), CLASSES, name="t", licence="MIT", temperatures=temperatures)
+
+
 @pytest.mark.parametrize("changes", [{"working_side": 31}, {"scales": ()}, {"scales": (1.0, 0.0)}])
 def test_settings_out_of_range_are_refused(changes):
     with pytest.raises(ParameterError, match="working_side"):
@@ -153,12 +169,12 @@ def test_every_class_of_ade20k_has_one_coarse_class():
 def test_coarse_sums_what_belongs_together():
     chances = torch.rand(150, 4, 5).softmax(0)
     result = coarse(chances, ADE20K)
-    assert result.shape == (7, 4, 5)
+    assert result.shape == (len(CLASSES), 4, 5)
     torch.testing.assert_close(result.sum(0), torch.ones(4, 5))
     torch.testing.assert_close(result[CLASSES.index("sky")], chances[ADE20K.index("sky")])
     water = sum(chances[ADE20K.index(name)] for name in COARSE["water"])
     torch.testing.assert_close(result[CLASSES.index("water")], water)
-    ours = torch.rand(7, 4, 5)
+    ours = torch.rand(len(CLASSES), 4, 5)
     assert torch.equal(coarse(ours, CLASSES), ours)
     with pytest.raises(ParameterError, match="'roof'"):
         coarse(ours[:2], ("sky", "roof"))

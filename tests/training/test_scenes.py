@@ -12,11 +12,13 @@ from photostyle.segmentation import CLASSES, IGNORE
 from photostyle.training import scenes as data
 from photostyle.training import scenes_light as light
 from photostyle.training.data import step_generator
-from photostyle.training.scenes_measure import confusion, scores
+from photostyle.training.scenes_measure import confusion, overlap, scores
 from tests.util import halves, picture
 
 SHARES = light.Shares(sky=0.3, night=0.3)
-SKY, BUILDING, GROUND = (CLASSES.index(name) for name in ("sky", "building", "ground"))
+SKY, BUILDING, GROUND, THING, PERSON = (
+    CLASSES.index(name) for name in ("sky", "building", "ground", "object", "person")
+)
 
 
 def save_scene(folder, name, image, labels):
@@ -65,8 +67,8 @@ def test_scenes_of_several_folders_are_read_and_palettes_are_indices(tmp_path):
 def test_scenes_that_do_not_fit_are_refused(tmp_path):
     with pytest.raises(ParameterError, match="no images"):
         data.load_scenes(tmp_path)
-    save_scene(tmp_path, "a", picture(40, 50), halves(40, 50, 0, 7))
-    with pytest.raises(ImageReadError, match="beyond 6"):
+    save_scene(tmp_path, "a", picture(40, 50), halves(40, 50, 0, len(CLASSES)))
+    with pytest.raises(ImageReadError, match="from 10 to 252"):
         data.load_scenes(tmp_path)
     save_scene(tmp_path, "a", picture(40, 50), halves(40, 51, 0, 1))
     with pytest.raises(ImageReadError, match="size"):
@@ -74,6 +76,43 @@ def test_scenes_that_do_not_fit_are_refused(tmp_path):
     (tmp_path / "labels" / "a.png").unlink()
     with pytest.raises(ImageReadError, match=r"a\.png"):
         data.load_scenes(tmp_path)
+
+
+def test_an_object_may_be_a_person_in_sets_that_label_none(tmp_path):
+    labels = halves(40, 50, SKY, THING, data.NOT_PERSON, IGNORE)
+    for name in ("old", "new", "other"):
+        save_scene(tmp_path / name, "x", picture(40, 50), labels)
+    assert torch.equal(data.load_set(tmp_path / "old")[0].labels, labels.byte())  # nothing said: all classes
+    (tmp_path / "classes.json").write_text('{"sets": {"old": [0, 6], "new": [0, 7]}}')
+    assert torch.equal(data.load_set(tmp_path / "new")[0].labels, labels.byte())
+    assert torch.equal(data.load_set(tmp_path / "other")[0].labels, labels.byte())
+    found = data.load_set(tmp_path / "old")[0].labels
+    assert torch.equal(found, halves(40, 50, SKY, data.OBJECT_OR_PERSON, data.NOT_PERSON, IGNORE).byte())
+    for text in ("{", "[]", '{"sets": {"old": 3}}', '{"sets": {"old": ["a", "b"]}}'):
+        (tmp_path / "classes.json").write_text(text)
+        with pytest.raises(ParameterError, match=r"classes\.json"):
+            data.load_set(tmp_path / "old")
+
+
+def test_labels_say_what_a_pixel_may_be():
+    table = data.allowed()
+    assert table.shape == (256, len(CLASSES))
+    assert torch.equal(table[: len(CLASSES)], torch.eye(len(CLASSES), dtype=torch.bool))
+    assert table[data.OBJECT_OR_PERSON].nonzero()[:, 0].tolist() == [THING, PERSON]
+    assert (~table[data.NOT_PERSON]).nonzero()[:, 0].tolist() == [PERSON]
+    assert (~table[data.NOT_SKY]).nonzero()[:, 0].tolist() == [SKY]
+    assert bool(table[IGNORE].all())
+
+
+def test_people_are_put_in_front_of_another_view():
+    labels = torch.full((32, 32), data.NOT_PERSON)
+    labels[8:24, 8:24] = PERSON
+    ground = halves(32, 32, SKY, BUILDING)
+    view, found = data.paste(torch.ones(3, 32, 32), labels, torch.zeros(3, 32, 32), ground)
+    assert torch.equal(found, torch.where(labels == PERSON, PERSON, ground))
+    assert bool((view[:, 9:23, 9:23] == 1).all())
+    assert bool((view[:, :7] == 0).all())
+    assert 0 < float(view[0, 8, 15]) < 1
 
 
 def test_holding_out_is_a_choice_by_seed():
@@ -172,7 +211,7 @@ def test_confusion_counts_known_pixels_by_class():
     scenes = [scene(16, 32, 0, SKY, BUILDING), scene(16, 32, 1, SKY, IGNORE)]
 
     def predict(image):
-        return torch.eye(7)[SKY][:, None, None].expand(7, 4, 8) + image.mean() * 0
+        return torch.eye(len(CLASSES))[SKY][:, None, None].expand(-1, 4, 8) + image.mean() * 0
 
     matrix = confusion(predict, scenes)
     assert int(matrix.sum()) == 16 * 32 + 16 * 16
@@ -184,3 +223,33 @@ def test_confusion_counts_known_pixels_by_class():
     assert values["building"] == 0
     assert values["mean"] == pytest.approx(1 / 3)  # of sky and building; the others do not occur
     assert np.isnan(values["water"])
+
+
+def test_partial_labels_are_measured_by_what_they_say():
+    # Left half: person; right half: not person. Found: person on the left three quarters, else sky.
+    labels = torch.cat([torch.full((8, 16), PERSON), torch.full((8, 16), data.NOT_PERSON)], 1).byte()
+    one = data.Scene("x", (picture(8, 32) * 255).byte(), labels)
+    found = torch.cat([torch.full((8, 24), PERSON), torch.full((8, 8), SKY)], 1)
+    chances = torch.nn.functional.one_hot(found, len(CLASSES)).permute(2, 0, 1).float()
+    matrix = confusion(lambda _: chances, [one])
+    assert matrix.shape == (len(CLASSES) + 2, len(CLASSES))
+    values = scores(matrix)
+    assert values["person"] == pytest.approx(16 / 24)
+    assert values["sky"] != values["sky"]  # nowhere labelled, nothing that excludes it
+    assert overlap(matrix, ("person", "object")) == pytest.approx(16 / 24)
+    # An object that may be a person is right as either, and then counts for objects.
+    either = data.Scene("x", one.image, torch.where(labels == PERSON, data.OBJECT_OR_PERSON, labels))
+    matrix = confusion(lambda _: chances, [either])
+    assert int(matrix[THING, THING]) == 8 * 16
+    assert scores(matrix)["object"] == 1
+    assert scores(matrix)["person"] == 0
+
+
+def test_classes_taken_for_one_may_be_mixed_up():
+    count = len(CLASSES)
+    wall, ceiling = CLASSES.index("wall"), CLASSES.index("ceiling")
+    matrix = torch.zeros(count + 2, count, dtype=torch.int64)
+    matrix[wall, ceiling], matrix[ceiling, ceiling], matrix[SKY, wall], matrix[wall, SKY] = 60, 20, 10, 10
+    assert overlap(matrix, ("wall", "ceiling")) == pytest.approx(80 / 100)
+    assert overlap(matrix, ("wall",)) == 0
+    assert overlap(matrix, ("ceiling",)) == pytest.approx(20 / 80)

@@ -10,20 +10,24 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from _training import read_table
 from safetensors.torch import save_file
 
 from photostyle.errors import ParameterError, WeightsError
 from photostyle.segmentation import CLASSES, IGNORE, load_segmenter
+from photostyle.segmentation.files import save_network
+from photostyle.segmentation.network import Architecture, build
 from photostyle.training import scenes as data
 from photostyle.training import scenes_loop
 from photostyle.training.scenes_config import SceneConfig
-from photostyle.training.scenes_loop import SceneTrainer, dice_loss
+from photostyle.training.scenes_loop import SceneTrainer, extend
+from photostyle.training.scenes_losses import dice_loss, partial_cross_entropy
 from photostyle.training.scenes_teacher import Vgg16thTeacher
 from tests.training.test_scenes import save_scene
 from tests.training.test_teachers import write_cd16
 from tests.util import halves, picture
-from tests.util.segmentation import OPTIONS, tiny_architecture
+from tests.util.segmentation import OPTIONS, tiny_architecture, tiny_network
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 CONFIG = f"""
@@ -52,14 +56,14 @@ encoder = "tu-resnet10t"
 
 [architecture.options]
 {chr(10).join(f"{name} = {json.dumps(value)}" for name, value in OPTIONS.items())}
-""".replace("[sets]", 'held = "a"\n\n[sets]')
+"""
 
 
 @pytest.fixture
 def run_folder(tmp_path, monkeypatch):
     """Two sets of small scenes, photos, a teacher and a configuration, in the working folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(data, "HELD", 2)
+    monkeypatch.setattr(data, "HELD", {"a": 2})
     monkeypatch.setattr(scenes_loop, "CALIBRATION_VIEWS", 3)
     for name, count in (("a", 4), ("b", 2)):
         for index in range(count):
@@ -78,10 +82,14 @@ def config(folder):
 
 
 def script(name):
-    spec = importlib.util.spec_from_file_location(f"{Path(name).name}_script", SCRIPTS / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"{Path(name).stem}_script", SCRIPTS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def possibilities(labels):
+    return data.allowed()[labels].permute(0, 3, 1, 2)
 
 
 def train_script():
@@ -95,12 +103,13 @@ def same(first, second):
 
 def test_dice_is_zero_for_the_truth_and_ignores_what_is_unknown():
     labels = halves(8, 16, 0, 3, IGNORE)[None]
-    right = torch.zeros(1, 7, 8, 16)
+    possible = possibilities(labels)
+    right = torch.zeros(1, len(CLASSES), 8, 16)
     right.scatter_(1, labels.where(labels != IGNORE, 5)[:, None], 50.0)
-    assert float(dice_loss(right, labels)) == pytest.approx(0, abs=1e-6)
+    assert float(dice_loss(right, possible)) == pytest.approx(0, abs=1e-6)
     other = right.clone()
-    other[..., labels[0, 0] == IGNORE] = torch.randn(1, 7, 1, 1)
-    torch.testing.assert_close(dice_loss(other, labels), dice_loss(right, labels))
+    other[..., labels[0, 0] == IGNORE] = torch.randn(1, len(CLASSES), 1, 1)
+    torch.testing.assert_close(dice_loss(other, possible), dice_loss(right, possible))
     # Half of class 3 taken for class 0, by the definition 2|A∩B| / (|A| + |B|), each count one more.
     n0, n3 = int((labels == 0).sum()), int((labels == 3).sum())
     wrong = right.clone()
@@ -109,8 +118,72 @@ def test_dice_is_zero_for_the_truth_and_ignores_what_is_unknown():
     wrong[:, 0, :, columns] = 50.0
     moved = 8 * len(columns)
     expected = 1 - ((2 * n0 + 1) / (2 * n0 + moved + 1) + (2 * (n3 - moved) + 1) / (2 * n3 - moved + 1)) / 2
-    assert float(dice_loss(wrong, labels)) == pytest.approx(expected, abs=1e-5)
-    assert float(dice_loss(right, torch.full_like(labels, IGNORE))) == 0
+    assert float(dice_loss(wrong, possible)) == pytest.approx(expected, abs=1e-5)
+    assert float(dice_loss(right, possibilities(torch.full_like(labels, IGNORE)))) == 0
+
+
+def test_dice_counts_what_is_known_not_to_be_of_a_class():
+    labels = torch.tensor([[[0, 0, data.NOT_SKY, data.NOT_SKY, data.NOT_PERSON, data.NOT_PERSON]]])
+    logits = torch.zeros(1, len(CLASSES), 1, 6)
+    logits[:, 0] = 50.0  # sky everywhere
+    # Of sky two pixels are right and two are wrong; the last two say nothing of it.
+    assert float(dice_loss(logits, possibilities(labels))) == pytest.approx(1 - (2 * 2 + 1) / (2 + 4 + 1), abs=1e-5)
+
+
+def test_partial_labels_are_a_loss_on_the_sum_of_what_is_left():
+    torch.manual_seed(0)
+    logits = torch.randn(2, len(CLASSES), 4, 5)
+    labels = torch.randint(len(CLASSES), (2, 4, 5))
+    labels[0, 0] = IGNORE
+    full = partial_cross_entropy(logits, possibilities(labels), 0.1)
+    torch.testing.assert_close(full, F.cross_entropy(logits, labels, ignore_index=IGNORE, label_smoothing=0.1))
+    person, sky, thing = (CLASSES.index(name) for name in ("person", "sky", "object"))
+    chances = logits.softmax(1)
+    for label, expected in (
+        (data.NOT_PERSON, -(1 - chances[:, person]).log()),
+        (data.NOT_SKY, -(1 - chances[:, sky]).log()),
+        (data.OBJECT_OR_PERSON, -(chances[:, person] + chances[:, thing]).log()),
+    ):
+        found = partial_cross_entropy(logits, possibilities(torch.full_like(labels, label)), 0.1)
+        torch.testing.assert_close(found, expected.mean())
+    nothing = partial_cross_entropy(logits.requires_grad_(), possibilities(torch.full_like(labels, IGNORE)))
+    nothing.backward()
+    assert float(nothing.detach()) == 0
+    assert float(logits.grad.abs().max()) == 0
+    sure = torch.zeros(1, len(CLASSES), 1, 1)
+    sure[0, person] = 200.0
+    sure.requires_grad_()
+    partial_cross_entropy(sure, possibilities(torch.full((1, 1, 1), data.NOT_PERSON))).backward()
+    assert bool(sure.grad.isfinite().all())
+
+
+def test_a_network_starts_from_one_that_knows_fewer_classes(tmp_path):
+    seven = CLASSES[:7]
+    small, path = tiny_network(3, seven), tmp_path / "seven.safetensors"
+    save_network(small, tiny_architecture(seven), path, half=False)
+    network = tiny_network(4)
+    extend(network, path)
+    weight, old = network.segmentation_head[0].weight, small.segmentation_head[0].weight
+    assert torch.equal(weight[:7], old)
+    assert torch.equal(weight[CLASSES.index("person")], old[CLASSES.index("object")])
+    assert torch.equal(weight[CLASSES.index("ceiling")], old[CLASSES.index("building")])
+    assert torch.equal(network.encoder.model.conv1[0].weight, small.encoder.model.conv1[0].weight)
+    save_network(tiny_network(3, ("sky", "roof")), tiny_architecture(("sky", "roof")), tmp_path / "x.safetensors")
+    with pytest.raises(ParameterError, match="roof"):
+        extend(network, tmp_path / "x.safetensors")
+    with pytest.raises(WeightsError, match="other layers"):
+        extend(build(Architecture("FPN", "tu-resnet18d", OPTIONS)), path)
+
+
+def test_a_run_starts_from_weights(run_folder):
+    save_network(tiny_network(3, CLASSES[:7]), tiny_architecture(CLASSES[:7]), run_folder / "old.safetensors")
+    changed = replace(config(run_folder), init=Path("old.safetensors"))
+    trainer = SceneTrainer(changed, run_folder / "run", torch.device("cpu"))
+    same(trainer.network, trainer.average)
+    trained = trainer.network.segmentation_head[0].weight
+    torch.testing.assert_close(
+        trained[:7], tiny_network(3, CLASSES[:7]).segmentation_head[0].weight, rtol=1e-3, atol=1e-5
+    )
 
 
 def test_the_teacher_gives_standardised_features_and_refuses_other_files(tmp_path):
@@ -135,7 +208,7 @@ def test_a_resumed_run_is_the_unbroken_one(run_folder):
     rows = []
     whole.run(lambda step, row: rows.append((step, row)))
     assert [step for step, _ in rows] == [2, 4]
-    assert {"labels", "dice", "accuracy", "mean", "sky"} <= set(rows[0][1])
+    assert {"labels", "dice", "a accuracy", "a mean", "a sky"} <= set(rows[0][1])
     parts = SceneTrainer(settings, run_folder / "parts", torch.device("cpu"))
     parts.run(lambda step, row: parts.stop())
     assert parts.step == 2
@@ -186,14 +259,15 @@ def test_the_rate_warms_up_and_falls_to_nothing(run_folder):
     ("changes", "part"),
     [
         ({"steps": 0}, "steps is 0"), ({"batch": 1.5}, "batch"), ({"side": 65}, "side"), ({"side": 32}, "side"),
-        ({"scales": [2.0, 0.5]}, "scales"), ({"sets": {"b": 1.0}}, "sets"), ({"decay": 1.5}, "decay"),
+        ({"scales": [2.0, 0.5]}, "scales"), ({"sets": {"b": 0.0}}, "sets"), ({"sets": {}}, "sets"),
+        ({"decay": 1.5}, "decay"), ({"paste": 1.5}, "paste"), ({"stride": 0}, "stride"),
         ({"photos": None}, "unlabelled"), ({"learning_rate": float("nan")}, "learning_rate"), ({"stepz": 1}, "stepz"),
         ({"architecture": {"depth": 3}}, "depth"), ({"rare": {"cloud": 1.0}}, "rare"),
         ({"light": {"sky": 2}}, "light.sky"), ({"light": {"fog": 0.1}}, "fog"),
     ],
 )  # fmt: skip
 def test_configurations_out_of_range_are_refused(changes, part):
-    values = {"scenes": "s", "photos": "p", "sets": {"a": 1.0}, "held": "a", **changes}
+    values = {"scenes": "s", "photos": "p", "sets": {"a": 1.0}, **changes}
     with pytest.raises(ParameterError, match=part):
         SceneConfig.from_dict({name: value for name, value in values.items() if value is not None})
 
@@ -222,15 +296,21 @@ def test_the_scripts_train_and_measure(run_folder, monkeypatch, capsys):
     for name, tensor in segmenter.network.state_dict().items():
         if "num_batches" not in name:
             torch.testing.assert_close(tensor, averaged[name], rtol=1e-3, atol=1e-6)
+    assert len(segmenter.temperatures) == len(CLASSES)
     evaluate = script("evaluate/segmenter")
-    monkeypatch.setattr(evaluate, "HELD", 2)
     code, out, error = run(
-        monkeypatch, capsys, evaluate, "scenes/a", "--segment", weights, "--calibration",
+        monkeypatch, capsys, evaluate, "scenes", "--segment", weights, "--calibration", "--worst",
         "--overlays", "drawn", "--photos", "photos/0.jpg",
     )  # fmt: skip
     assert (code, error) == (0, "")
-    assert "2 scenes" in out
+    assert "a: 2 scenes" in out
+    assert "b: " not in out  # of which nothing is held out
     assert "pixel accuracy" in out
+    assert "probability of the chosen class" in out
+    assert "worst: " in out
+    code, out, _ = run(monkeypatch, capsys, evaluate, "scenes/b", "--segment", weights, "--all", "--light", "night")
+    assert code == 0
+    assert "b: 2 scenes" in out
     assert (run_folder / "drawn" / "0.png").is_file()
     code, _, error = run(monkeypatch, capsys, evaluate, "nowhere", "--segment", weights)
     assert code == 1

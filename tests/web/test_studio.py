@@ -8,15 +8,17 @@ import torch
 from PIL import Image
 
 from photostyle.errors import ImageReadError, MaskError, MemoryLimitError, ParameterError
-from photostyle.io import read_mask
+from photostyle.io import CLASS_COLOURS, read_mask
 from photostyle.jobs.loading import load
 from photostyle.jobs.photo import stylize_file
 from photostyle.jobs.regions import Reference, RegionSettings
 from photostyle.methods import find
 from photostyle.options import FitOptions
-from photostyle.regions.regions import Regions
+from photostyle.regions.labels import Decision
+from photostyle.regions.regions import WHOLE, Regions
 from photostyle.transfer.presets import load_style
 from photostyle.transfer.targets import Target
+from photostyle.web import views
 from photostyle.web.errands import Errand, Stopped
 from photostyle.web.masks import correct_mask
 from photostyle.web.studio import Studio
@@ -234,3 +236,16 @@ def test_methods_are_compared(studio):
 )  # fmt: skip
 def test_names_of_results(tmp_path, name, bits, expected):
     assert result_name(tmp_path / name.split("/")[-1], bits) == expected
+
+
+def test_what_was_decided_stands_behind_the_regions_colours():
+    made = [
+        Decision("person", 0.4, ("person",), (0,), "same name"),
+        Decision("<b>", 0.6, (WHOLE,), (0,), "whole photo"),
+        Decision("sky", 0.0001, ("sky",), (0,), "same name"),
+    ]
+    html = views.decided(made)
+    assert f"background:rgb{CLASS_COLOURS['person']}" in html
+    assert html.count("<li>") == 2
+    assert "<b>" not in html
+    assert views.decided([]) == ""
