@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from os import cpu_count
 from pathlib import Path
@@ -115,6 +116,25 @@ def write_photo(
             raise _not_encodable(target, name, error) from error
         except (imagecodecs.PngError, *DAMAGE) as error:
             raise _not_encodable(target, name, error) from error
+
+
+def copy_photo(source: StrPath, path: StrPath, *, overwrite: bool = False) -> bool:
+    """Write a photo's own file to `path` if it has the format of that extension; False, and nothing written, if not.
+
+    A photo that nothing was done to stays the same to the bit in lossy formats only in its own bytes.
+
+    Raises:
+        OutputError: as `write_photo`.
+    """
+    target = Path(path)
+    try:
+        with Image.open(source, formats=[_FORMATS[target.suffix.lower()]]):
+            pass
+    except (KeyError, *DAMAGE):
+        return False
+    with atomic_write(target, overwrite=overwrite) as temporary:
+        shutil.copyfile(source, temporary)
+    return True
 
 
 def _not_encodable(target: Path, name: str, error: BaseException) -> OutputError:

@@ -12,6 +12,7 @@ from torch import Tensor
 from photostyle.errors import PhotostyleError
 from photostyle.io import Photo, as_seen, check_encodable, check_output, read_photo, write_photo
 from photostyle.io.raw import RawBrightness
+from photostyle.io.writing import copy_photo
 from photostyle.jobs.applying import Application, Decided, applied
 from photostyle.jobs.fitting import fit_and_render
 from photostyle.jobs.loading import Loaded, explained, load, pixels_of, tensor, weighed
@@ -88,7 +89,9 @@ def stylize_file(
     loaded = load(content, side, raw_brightness)
     check_encodable(output, loaded.photo.size, bits)
     transfer, result = stylized(model, loaded, style, options, how, masks=masks, regions=regions, decided=decided)
-    _write(output, result, loaded.photo, bits, overwrite=overwrite)
+    nothing = options.strength == 0 and not any(options.strengths.values())
+    if not (nothing and _copied(loaded.photo, output, side, bits, overwrite=overwrite)):
+        _write(output, result, loaded.photo, bits, overwrite=overwrite)
     return transfer
 
 
@@ -150,6 +153,10 @@ def apply_file(
     check_encodable(output, loaded.photo.size, bits)
     application = Application(mask, regions or RegionSettings(), decided, strength, strengths)
     _, result = applied(style, loaded, how, application)
+    amount = style.options.strength if strength is None else strength
+    nothing = amount == 0 and not any((style.options.strengths if strengths is None else strengths).values())
+    if nothing and _copied(loaded.photo, output, side, bits, overwrite=overwrite):
+        return
     _write(output, result, loaded.photo, bits, overwrite=overwrite)
 
 
@@ -164,6 +171,13 @@ def each(
         except PhotostyleError as error:
             failure = Failure(content, error)
         yield content, output, failure
+
+
+def _copied(photo: Photo, output: Path, side: int | None, bits: int | None, *, overwrite: bool) -> bool:
+    """Write the photo itself, to the bit, where its size, depth and format are those that are wanted."""
+    if (side and max(photo.size) >= side) or bits not in (None, photo.bits):
+        return False
+    return copy_photo(photo.path, output, overwrite=overwrite)
 
 
 def _write(output: Path, result: Tensor, photo: Photo, bits: int | None, *, overwrite: bool) -> None:

@@ -61,7 +61,7 @@ def _smooth(photo: Tensor, styled: Tensor, regions: Regions | None) -> Tensor:
     small, target = (_reduced(image, size) for image in (photo, styled))
     lattice = bilateral.Lattice.of(small, max(size) * CELL)
     fitted = bilateral.affine(small, target, lattice)
-    fitted = _restored(fitted, target, regions.at(size) if regions else {})
+    fitted = _restored(fitted, target, _owners(regions.at(size) if regions else {}, lattice, fitted))
     if scale >= 1:
         return fitted
     return fit_grid(small[None], fitted[None]).apply_(photo[None].clone())[0]
@@ -73,12 +73,20 @@ def _reduced(image: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(image[None].float(), size, mode="bilinear", antialias=True, align_corners=False)[0]
 
 
-def _restored(fitted: Tensor, target: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
+def _owners(weights: Mapping[str, Tensor], lattice: bilateral.Lattice, fitted: Tensor) -> Tensor:
+    """Weights (K, h, w) of the regions and of what none claims, as smooth on the lattice as the fit itself."""
+    if not weights:
+        return torch.ones_like(fitted[:1])
+    stack = torch.stack(list(weights.values())).to(fitted)
+    stack = torch.cat([stack, (1 - stack.sum(0, keepdim=True)).clamp_min(0)])
+    return bilateral.spread(stack, torch.ones_like(stack[0]), lattice, (1, 1), 1.0)
+
+
+def _restored(fitted: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     """`fitted` with each region's mean and covariance those of `target`, in bounds."""
-    rest = 1 - torch.stack(list(weights.values())).sum(0) if weights else torch.ones_like(fitted[0])
     flat, wanted = fitted.flatten(1).T.double(), target.flatten(1).T.double()
     result = torch.zeros_like(flat)
-    for weight in (*weights.values(), rest):
+    for weight in weights:
         count = weight.flatten()[:, None].clamp_min(0).double()
         total = float(count.sum())
         share = total / (total + _SPECK * len(flat))
