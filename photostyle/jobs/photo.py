@@ -89,8 +89,8 @@ def stylize_file(
     loaded = load(content, side, raw_brightness)
     check_encodable(output, loaded.photo.size, bits)
     transfer, result = stylized(model, loaded, style, options, how, masks=masks, regions=regions, decided=decided)
-    nothing = options.strength == 0 and not any(options.strengths.values())
-    if not (nothing and _copied(loaded.photo, output, side, bits, overwrite=overwrite)):
+    left = _leaves(options, options.strength, options.strengths)
+    if not (left and _copied(loaded.photo, output, side, bits, overwrite=overwrite)):
         _write(output, result, loaded.photo, bits, overwrite=overwrite)
     return transfer
 
@@ -154,8 +154,8 @@ def apply_file(
     application = Application(mask, regions or RegionSettings(), decided, strength, strengths)
     _, result = applied(style, loaded, how, application)
     amount = style.options.strength if strength is None else strength
-    nothing = amount == 0 and not any((style.options.strengths if strengths is None else strengths).values())
-    if nothing and _copied(loaded.photo, output, side, bits, overwrite=overwrite):
+    own = style.options.strengths if strengths is None else strengths
+    if _leaves(style.options, amount, own) and _copied(loaded.photo, output, side, bits, overwrite=overwrite):
         return
     _write(output, result, loaded.photo, bits, overwrite=overwrite)
 
@@ -171,6 +171,11 @@ def each(
         except PhotostyleError as error:
             failure = Failure(content, error)
         yield content, output, failure
+
+
+def _leaves(options: FitOptions, strength: float, strengths: Mapping[str, float]) -> bool:
+    """Whether nothing is done to a photo; without a finish the network's own reconstruction is wanted."""
+    return strength == 0 and not any(strengths.values()) and options.finish != "off"
 
 
 def _copied(photo: Photo, output: Path, side: int | None, bits: int | None, *, overwrite: bool) -> bool:

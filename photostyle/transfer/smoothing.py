@@ -69,8 +69,9 @@ def _smooth(photo: Tensor, styled: Tensor, regions: Regions | None) -> Tensor:
 
 def _reduced(image: Tensor, size: tuple[int, int]) -> Tensor:
     if tuple(image.shape[-2:]) == size:
-        return image.float()
-    return F.interpolate(image[None].float(), size, mode="bilinear", antialias=True, align_corners=False)[0]
+        return image.float().contiguous()  # sums do not depend on how the network left its result in memory
+    whole = image[None].float().contiguous()
+    return F.interpolate(whole, size, mode="bilinear", antialias=True, align_corners=False)[0]
 
 
 def _owners(weights: Mapping[str, Tensor], lattice: bilateral.Lattice, fitted: Tensor) -> Tensor:

@@ -7,19 +7,21 @@ shipped with scikit-image; the lake is the sample photo.
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 from pathlib import Path
 
 import torch
 from readme import DOCS, row, run
-from skimage import data
 from torch import Tensor
 
 import photostyle
 
 
 def photos() -> dict[str, Tensor]:
-    """The photos (3, H, W) in [0, 1] by name."""
+    """The photos (3, H, W) in [0, 1] by name; wants scikit-image, of the `train` extra."""
+    from skimage import data
+
     found = {
         "astronaut": data.astronaut(),  # type: ignore[no-untyped-call]
         "motorcycle": data.stereo_motorcycle()[0],  # type: ignore[no-untyped-call]
@@ -29,6 +31,7 @@ def photos() -> dict[str, Tensor]:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     above, below = [], []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -32,7 +32,8 @@ def scene(tmp_path, cli):
     stripes(tmp_path / "sm.png", 33, 48, BLUE, RED)
     fit = ["photo", tmp_path / "c.png", "--style", tmp_path / "s.png", "--model", tmp_path / "tiny.safetensors"]
     masks = ["--content-mask", tmp_path / "cm.png", "--style-mask", tmp_path / "sm.png"]
-    for name, extra in (("whole", ["--segment", "off"]), ("regions", masks)):
+    exact = ["--finish", "off"]  # a smooth finish blends what is nearby
+    for name, extra in (("whole", ["--segment", "off"]), ("regions", masks), ("exact", [*masks, *exact])):
         done = cli(*fit, *extra, "-o", tmp_path / f"{name}.png", "--save-style", tmp_path / f"{name}.style")
         assert (done.code, len(done.lines)) == (0, 1)
     return tmp_path
@@ -92,8 +93,8 @@ def test_by_region_on_another_photo_with_its_own_mask(scene, apply):
 
 def test_a_mask_may_know_some_regions_only(scene, apply):
     stripes(scene / "half.png", 50, 35, GREEN, RED)
-    apply("regions.style", "d.jpg", "--content-mask", "half.png")
-    apply("regions.style", "d.jpg", out="without.png")
+    apply("exact.style", "d.jpg", "--content-mask", "half.png")
+    apply("exact.style", "d.jpg", out="without.png")
     difference = abs(read(scene / "o.png") - read(scene / "without.png"))
     assert difference[:, 42:].mean() > 1  # red
     assert difference[:, 42:].mean() > 2 * difference[:, :8].mean()  # green takes the map of the whole photo
@@ -107,11 +108,13 @@ def test_strength(scene, apply, cli):
         *("--strength", 0, "-o", scene / "plain.png"),
     )
     assert plain.code == 0
+    assert np.array_equal(read(scene / "o.png"), read(scene / "c.png"))
     assert np.array_equal(read(scene / "o.png"), read(scene / "plain.png"))
     assert np.array_equal(read(scene / "same.png"), read(scene / "plain.png"))
     apply("whole.style", "c.png", "--strength", 0.5, out="half.png")
-    ends = abs(read(scene / "o.png") - read(scene / "whole.png")).mean()
-    for name in ("o.png", "whole.png"):
+    apply("whole.style", "c.png", "--strength", 0.01, out="hardly.png")  # this network's photo, which is not the photo
+    ends = abs(read(scene / "hardly.png") - read(scene / "whole.png")).mean()
+    for name in ("hardly.png", "whole.png"):
         assert abs(read(scene / "half.png") - read(scene / name)).mean() < ends
 
 

@@ -92,7 +92,7 @@ def test_apply_and_video_take_presets(cli, photo, job, scene):
         ("size = true", "size is True; it must be a whole number"),
         ("overwrite = 'yes'", "overwrite is 'yes'; it must be true or false"),
         ("matching = 'best'", "matching is 'best'; it must be one of wct, monge, adain, cholesky"),
-        ("finish = true", "finish is True; it must be one of on, off"),
+        ("finish = true", "finish is True; it must be one of smooth, windows, off, on"),
         ("bits = 12", "bits is 12; it must be one of 8, 16"),
         ("style = 3", "style is 3; it must be a string or a list of strings"),
         ("style = ['s.png', true]", "it must be a string or a list of strings"),

@@ -84,6 +84,7 @@ def test_hald(lut, scene):
 
 def test_regions_are_warned_of(lut, scene):
     masks = ("--content-mask", "cm.png", "--style-mask", "sm.png")
+    masks = (*masks, "--strength", "1,#ff0000=0")  # the same colours stay on one side and change on the other
     result = lut("--style", "s.png", "-o", "look.cube", "--size", 5, *masks)
     assert result.lines[1].startswith("warning: a table cannot show this look well (below 30 dB)")
     assert lut("--style", "s.png", "-o", "quiet.cube", "--size", 5, *masks, "-q").lines == []

@@ -14,6 +14,8 @@ from tests.util.cli import contents, photo_arguments, photo_scene, read, save_pi
 @pytest.fixture
 def scene(tmp_path, monkeypatch):
     monkeypatch.setattr("photostyle.jobs.segment.find_segmentation", lambda name, model, device: Halves())
+    # These regions are exact, an unsure one among them; what is unsure would be settled by what lies beside it.
+    monkeypatch.setattr("photostyle.jobs.regions.settle", lambda regions, image: regions)
     return photo_scene(tmp_path)
 
 
