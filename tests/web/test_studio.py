@@ -130,7 +130,9 @@ def test_regions_take_what_the_table_says(studio):
         studio.refresh(Wishes(mapping=(("sky", "water"),)))
 
 
-def test_a_correction_becomes_the_photo_s_mask(studio):
+def test_a_correction_becomes_the_photo_s_mask(studio, monkeypatch):
+    # These regions end exactly at a column of a photo of noise, where settling would find no reason for it.
+    monkeypatch.setattr("photostyle.jobs.regions.settle", lambda regions, image: regions)
     studio.refresh(Wishes())
     before = studio.preview
     stroke = np.zeros((20, 28), np.bool_)  # painted on a copy of half the size
