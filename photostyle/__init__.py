@@ -1,9 +1,12 @@
 """Photorealistic style transfer: your photo, every edge where it was, in the light and colour of a reference photo.
 
     >>> import photostyle
-    >>> model = photostyle.load_model()                         # the embedded network
-    >>> content, style = (photostyle.read_image(p) for p in ("day.jpg", "dusk.jpg"))
-    >>> result = photostyle.stylize(model, content, style)      # (3, H, W), about [0, 1]
+    >>> model = photostyle.load_model()                               # the embedded network
+    >>> result = photostyle.stylize(model, "day.jpg", "dusk.jpg")     # (3, H, W), about [0, 1]
+    >>> photostyle.show("day.jpg", result)                            # before and after, in a notebook
+    >>> look = photostyle.load_look("golden-hour", model)             # in place of a style photo
+
+On a machine that others use too, call ``photostyle.threads.settle()`` before torch is imported, as the command does.
 
 Names are loaded when first used, so that importing the package costs next to nothing.
 """
@@ -27,10 +30,14 @@ _HOMES = {
     "FitOptions": "options",
     "Target": "transfer.targets",
     "Transfer": "transfer.transfer",
-    "fit": "transfer.fitting",
-    "fit_and_apply": "transfer.fitting",
-    "measure_target": "transfer.fitting",
-    "stylize": "transfer.fitting",
+    "as_image": "jobs.pictures",
+    "fit": "jobs.pictures",
+    "fit_and_apply": "jobs.pictures",
+    "measure_target": "jobs.pictures",
+    "show": "jobs.pictures",
+    "stylize": "jobs.pictures",
+    "load_look": "jobs.looks",
+    "look_names": "looks.table",
     "save_style": "transfer.presets",
     "load_style": "transfer.presets",
     "save_transfer": "transfer.presets",
@@ -51,27 +58,33 @@ __all__ = [
     "Target",
     "Transfer",
     "affine_map",
+    "as_image",
     "fit",
     "fit_and_apply",
+    "load_look",
     "load_model",
     "load_style",
     "load_transfer",
+    "look_names",
     "measure_target",
     "moments",
     "read_image",
     "save_style",
     "save_transfer",
+    "show",
     "stylize",
     "write_image",
 ]
 
 if TYPE_CHECKING:
     from photostyle.errors import PhotostyleError
+    from photostyle.jobs.looks import load_look
     from photostyle.jobs.photo import read_image, write_image
+    from photostyle.jobs.pictures import as_image, fit, fit_and_apply, measure_target, show, stylize
+    from photostyle.looks.table import look_names
     from photostyle.network.wct2 import WCT2, ModelConfig
     from photostyle.options import FitOptions
     from photostyle.regions.regions import Regions
-    from photostyle.transfer.fitting import fit, fit_and_apply, measure_target, stylize
     from photostyle.transfer.matching import AffineMap, Moments, affine_map, moments
     from photostyle.transfer.presets import load_style, load_transfer, save_style, save_transfer
     from photostyle.transfer.targets import Target

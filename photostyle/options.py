@@ -18,6 +18,9 @@ Unmatched = Literal["whole", "keep"]
 Finish = Literal["smooth", "windows", "off"]
 FINISHES: tuple[Finish, ...] = get_args(Finish)
 
+PROTECTED = ("skin", "foliage", "vivid", "white")
+"""Kinds of colours that stay what they are in the look's light (`photostyle.transfer.protect`)."""
+
 WHOLE = "*"
 """The region of everything that no other region claims, in options, in memory and in saved styles."""
 UNSURE = "unsure"
@@ -43,8 +46,13 @@ class FitOptions:
         finish: what of the network's result is kept. ``smooth``: what is an affine map of the photo's colours that
             varies smoothly over place and colour (`photostyle.transfer.smoothing`), so that nearby pixels of one colour
             stay alike: no halo, no blotch, no border where the photo has none. ``windows``: what is affine in small
-            windows (`photostyle.edges.finish`), the choice for clips. ``off``: all of it, the plain network. True and
+            windows (`photostyle.edges.finish`). ``off``: all of it, the plain network. True and
             False mean ``smooth`` and ``off``.
+        gradient: whether sky and water take the reference's course of colour from horizon to zenith, where both have
+            them and the finish is ``smooth`` (`photostyle.transfer.course`).
+        protect: how far kinds of colours, any of `PROTECTED`, stay what they are in the look's light, 0 to 1, where the
+            finish is ``smooth`` (`photostyle.transfer.protect`); those that are missing are not protected. Where any
+            is, light keeps the photo's order, too (`photostyle.transfer.light`).
     """
 
     at: tuple[Stage, ...] = ("encoder", "decoder")
@@ -55,6 +63,8 @@ class FitOptions:
     strengths: Mapping[str, float] = field(default_factory=dict, hash=False)
     shrinkage: float = 1.0
     finish: Finish | bool = "smooth"
+    gradient: bool = True
+    protect: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(PROTECTED, 1.0), hash=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.at, str):
@@ -74,6 +84,14 @@ class FitOptions:
             raise ParameterError(f"finish is {self.finish!r}; it must be one of {', '.join(FINISHES)}")
         if isinstance(self.finish, bool):
             object.__setattr__(self, "finish", "smooth" if self.finish else "off")
+        if not isinstance(self.gradient, bool):
+            raise ParameterError(f"gradient is {self.gradient!r}; it must be true or false")
+        strange = [kind for kind in self.protect if kind not in PROTECTED]
+        if strange:
+            raise ParameterError(f"protect has {strange[0]!r}; its kinds are {', '.join(PROTECTED)}")
+        for kind, amount in self.protect.items():
+            if not 0 <= amount <= 1:
+                raise ParameterError(f"protect has {kind}={amount:g}; it must be between 0 (not at all) and 1")
         check_strength(self.strength)
         for strength in self.strengths.values():
             check_strength(strength)

@@ -97,12 +97,14 @@ def test_the_example_of_the_docstring_runs(tmp_path):
     for name, seed in (("day.jpg", 1), ("dusk.jpg", 2)):
         photostyle.write_image(tmp_path / name, picture(33, 47, seed))
     calls = re.findall(r"photostyle\.(\w+)\(", SOURCE[: SOURCE.index('"""', 3)])
-    assert calls == ["load_model", "read_image", "stylize"]
+    assert calls == ["load_model", "stylize", "show", "load_look"]
 
     model = photostyle.load_model(tmp_path / "tiny.safetensors")
     content, style = (photostyle.read_image(tmp_path / name) for name in ("day.jpg", "dusk.jpg"))
-    result = photostyle.stylize(model, content, style)
+    result = photostyle.stylize(model, str(tmp_path / "day.jpg"), str(tmp_path / "dusk.jpg"))
     assert result.shape == (3, 33, 47)
+    assert torch.equal(result, photostyle.stylize(model, content, style))
+    assert photostyle.show(str(tmp_path / "day.jpg"), result).image.size == (47 + 8 + 47, 33)
 
     transfer = photostyle.fit(model, content, style, options=photostyle.FitOptions(strength=0.5))
     photostyle.save_transfer(transfer, tmp_path / "dusk.style")

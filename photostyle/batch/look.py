@@ -16,7 +16,7 @@ from photostyle.io import atomic_write
 from photostyle.jobs.fitting import fit
 from photostyle.jobs.loading import Loaded, explained, load, weighed
 from photostyle.jobs.regions import segmented
-from photostyle.regions.labels import check_named, match
+from photostyle.regions.labels import SPECK, check_named, match
 from photostyle.regions.regions import Regions, side_by_side
 from photostyle.transfer.presets import save_transfer
 from photostyle.transfer.transfer import Transfer
@@ -55,7 +55,8 @@ def make_look(
     how, found = _matched(options, tools, regions)
     with explained(tools.references[0].loaded.photo):
         styles = [reference.loaded.image for reference in tools.references]
-        look: Transfer = fit(tools.model, images, styles, rendering, options=how, **found)
+        weights = [reference.weight for reference in tools.references]
+        look: Transfer = fit(tools.model, images, styles, rendering, style_weights=weights, options=how, **found)
     with atomic_write(path, overwrite=True) as partial:
         save_transfer(look, partial, overwrite=True)
 
@@ -107,6 +108,7 @@ def _matched(options: BatchOptions, tools: Tools, regions: Sequence[Regions]) ->
         owners=[reference.region for reference in tools.references],
         mapping=options.mapping,
         keep=options.keep,
+        speck=SPECK,
     ).sources
     strengths = {**options.fit.strengths, **dict.fromkeys(options.keep, 0.0)}
     names = {"content_regions": regions, "style_regions": weighed(loaded, styles), "sources": sources}

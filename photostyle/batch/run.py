@@ -70,7 +70,10 @@ def settings(options: BatchOptions) -> dict[str, Any]:
         "render": [rendering.mode, rendering.fit_pixels] if rendering else None,
         "bits": options.bits,
         "shared fit": options.shared,
+        # Named only where they are not what they were before there were such options.
         **({"raw brightness": options.raw_brightness} if options.raw_brightness != "shot" else {}),
+        **({"weights": options.weights} if len(set(options.weights)) > 1 else {}),
+        **({"kept": [options.colour, options.brightness]} if (options.colour, options.brightness) != (1, 1) else {}),
     }
     normal: dict[str, Any] = json.loads(json.dumps(made))
     return normal
@@ -121,7 +124,9 @@ def _result(item: Item, outcome: Outcome[Done]) -> Result:
     if done is None:
         return Result(item, "failed", error=outcome.error)
     for level, message in done.messages:
-        logger.log(level, "%s", message)
+        # Several workers speak: each line says of which photo it is.
+        known = any(str(path) in message for path in (item.content, item.output))
+        logger.log(level, "%s", message if known else f"{item.content}: {message}")
     # A worker that died after it had written the result could not say so any more.
     status: Status = "failed" if done.error else "skipped" if done.existed and outcome.tries == 1 else "done"
     return Result(item, status, done.seconds, done.error, done.decisions)

@@ -48,6 +48,9 @@ class BatchOptions:
         bits: 8 or 16 a sample; None as the photos.
         shared: style photos are fitted once, to all photos together.
         raw_brightness: of camera raw (`photostyle.io.raw`).
+        weights: share of each style photo where several serve the same pixels; 1 each without any.
+        colour: how much of the change in colour is kept (`photostyle.jobs.blending`).
+        brightness: how much of that in brightness.
     """
 
     styles: tuple[tuple[str | None, Path], ...] = ()
@@ -66,6 +69,9 @@ class BatchOptions:
     bits: int | None = None
     shared: bool = False
     raw_brightness: RawBrightness = "shot"
+    weights: tuple[float, ...] = ()
+    colour: float = 1.0
+    brightness: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -135,6 +141,7 @@ class BatchSetup:
         """What does a photo. Raises PhotostyleError: a style, the model or the device is not there."""
         import torch
 
+        from photostyle.jobs.blending import Shares
         from photostyle.jobs.photo import apply_file, stylize_file
 
         options = self.options
@@ -143,7 +150,7 @@ class BatchSetup:
         tools = prepare(options, self.sharing, self.look)
         common: dict[str, Any] = {
             "regions": tools.regions, "rendering": tools.rendering, "side": options.side, "bits": options.bits,
-            "raw_brightness": options.raw_brightness,
+            "raw_brightness": options.raw_brightness, "shares": Shares(options.colour, options.brightness),
         }  # fmt: skip
         if tools.saved is None:
 
@@ -194,9 +201,10 @@ def prepare(options: BatchOptions, sharing: int = 1, look: Path | None = None) -
         segment = "off" if segment == "cluster" or (segment == "auto" and not named & set(CLASS_COLOURS)) else segment
     found = find_segmentation(segment, model, device)
     settings = RegionSettings(found, True, options.mapping, options.keep)
+    weights = options.weights or (1.0,) * len(options.styles)
     references = [
-        Reference(load(path, options.side, options.raw_brightness).reduced(rendering.fit_pixels), region)
-        for region, path in ([] if saved else options.styles)
+        Reference(load(path, options.side, options.raw_brightness).reduced(rendering.fit_pixels), region, weight=weight)
+        for (region, path), weight in ([] if saved else zip(options.styles, weights, strict=True))
     ]
     return Tools(model, saved, segment_styles(references, settings), settings, rendering)
 
@@ -205,10 +213,14 @@ def _done(do: Callable[[Task, Callable[[Sequence[Decision]], None]], None], task
     started, existed = time.monotonic(), False
     decisions: list[Decision] = []
     error: PhotostyleError | None = None
+
+    def decided(made: Sequence[Decision]) -> None:
+        decisions[:] = made  # what the guard over regions says comes in place of what was decided before
+
     with _heard(level) as messages:
         try:
             ensure_folder(task.output.parent)
-            do(task, decisions.extend)
+            do(task, decided)
         except OutputError as problem:
             # By a worker that was cut off from the rest before it could tell, or one of a run that was killed just now.
             existed = not task.replace and os.path.isfile(task.output)

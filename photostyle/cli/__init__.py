@@ -13,6 +13,9 @@ def main() -> None:
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
     try:
+        from photostyle.threads import settle
+
+        settle()  # before torch, here and in workers
         from photostyle.cli.app import run
 
         run()

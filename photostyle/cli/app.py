@@ -7,7 +7,23 @@ from typing import Annotated
 import typer
 
 from photostyle import __version__
-from photostyle.cli import apply, batch, compare, console, lut, photo, segment, style, video, web, weights
+from photostyle.cli import (
+    apply,
+    batch,
+    compare,
+    console,
+    doctor,
+    epilogues,
+    looks,
+    lut,
+    photo,
+    segment,
+    style,
+    trying,
+    video,
+    web,
+    weights,
+)
 from photostyle.errors import PhotostyleError
 
 app = typer.Typer(
@@ -16,8 +32,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Photorealistic style transfer: your photo in the light and colour of a reference photo.",
+    epilog=epilogues.ROOT,
 )
-app.command("photo")(photo.photo)
+app.command("photo", epilog=epilogues.PHOTO)(photo.photo)
+app.command("try")(trying.try_)
+app.command("looks")(looks.looks)
 app.command("apply")(apply.apply)
 app.command("batch")(batch.batch)
 app.command("video")(video.video)
@@ -25,6 +44,7 @@ app.command("compare")(compare.compare)
 app.command("segment")(segment.segment)
 app.command("lut")(lut.lut)
 app.command("web")(web.web)
+app.command("doctor")(doctor.doctor)
 app.add_typer(style.app, name="style")
 app.add_typer(weights.app, name="weights")
 
@@ -54,3 +74,5 @@ def run() -> None:
         if end.code == console.INTERRUPTED:  # typer's answer to Ctrl-C, without a word
             console.say("photostyle: interrupted")
         raise
+    finally:
+        console.idle()

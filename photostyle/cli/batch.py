@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,12 +14,16 @@ from photostyle.cli.batch_running import Told, check_alike
 from photostyle.cli.grouping import grouped, without
 from photostyle.cli.groups import (
     Engine,
+    Kept,
     Large,
+    Look,
+    Network,
     Output,
     Regions,
     SavedLook,
     SavedNetwork,
     StyleOrFile,
+    StylePhotos,
     out_option,
 )
 from photostyle.cli.parameters import DEFAULTS, found_anywhere
@@ -48,7 +52,7 @@ class ManyPhotos(Engine):
 class FolderOutput(Output):
     """What a folder of photos is written to."""
 
-    out: Annotated[Path, out_option("DIR", "Folder for the results.")]
+    out: Annotated[Path, out_option("DIR", "Folder for the results.")] = field()  # no default, unlike that of photos
     report: Annotated[
         Path | None, typer.Option(metavar="FILE.json", help="Write what became of each photo.", show_default=False)
     ] = None
@@ -64,6 +68,7 @@ def batch(
     styles: StyleOrFile,
     look: ShootLook,
     regions: Annotated[Regions, without("content_mask", "style_mask", "mask_refine")],
+    kept: Kept,
     large: Large,
     many: ManyPhotos,
     output: Annotated[FolderOutput, without("save_style")],
@@ -71,16 +76,58 @@ def batch(
 ) -> None:
     """Give a folder of photos the light and colour of a reference photo; a run that was stopped goes on."""
     output.listen()
-    common, own = look.strengths()
-    photos, pairs, kept = styles.photos(), regions.pairs(), regions.kept()
     styles.check()
+    _run(folder, styles, look, regions, kept, large, many, output, network)
+
+
+def run_folder(
+    folder: Path,
+    styles: StylePhotos,
+    look: Look,
+    regions: Regions,
+    kept: Kept,
+    large: Large,
+    output: Output,
+    network: Network,
+) -> None:
+    """What ``photostyle photo FOLDER`` does: `batch` with the groups of `photo`."""
+    named = getattr(styles, "look", None)
+    chosen = StyleOrFile(style=styles.style, look=named[0] if named else None)
+    chosen.check()
+    values = {field.name: getattr(look, field.name) for field in fields(Look)}
+    if named and values["strength"] == Look.strength:
+        values["strength"] = None  # that of the look
+    written = {field.name: getattr(output, field.name) for field in fields(Output) if field.name != "out"}
+    out = output.out or folder.absolute().with_name(f"{folder.absolute().name}-styled")
+    _run(
+        folder, chosen, ShootLook(**values), regions, kept, large, ManyPhotos(), FolderOutput(out=out, **written),
+        network,
+    )  # fmt: skip
+
+
+def _run(
+    folder: Path,
+    styles: StyleOrFile,
+    look: ShootLook,
+    regions: Regions,
+    kept: Kept,
+    large: Large,
+    many: ManyPhotos,
+    output: FolderOutput,
+    network: Network,
+) -> None:
+    common, own = look.strengths()
+    photos, pairs, staying = styles.photos(), regions.pairs(), regions.kept()
     if photos:
         regions.check(look, styles)
-    if styles.style_file and (look.shared_fit or pairs or kept):
+    saved = styles.saved()
+    if styles.style_file and (look.shared_fit or pairs or staying):
         raise ParameterError("--shared-fit, --map and --keep are for style photos; a saved style has its own")
+    if styles.look and look.shared_fit:
+        raise ParameterError("--shared-fit is for style photos: an embedded look is fitted to each photo")
     many.check()
     fit, rendering = look.fit_options(), large.rendering()
-    out, style_file, model = output.out, styles.style_file, network.model
+    out, style_file, model = output.out, saved, network.model
     if many.elsewhere:
         folder, out = folder.absolute(), out.absolute()
         photos = [(region, path.absolute()) for region, path in photos]
@@ -95,9 +142,9 @@ def batch(
 
     options = BatchOptions(
         tuple(photos), style_file, fit if photos else DEFAULTS, common if style_file else None,
-        own if style_file else {}, regions.segment, pairs, tuple(kept), model or (None if style_file else "small"),
+        own if style_file else {}, regions.segment, pairs, tuple(staying), model or (None if style_file else "small"),
         network.unpool, network.device, large.size, rendering, output.depth, look.shared_fit,
-        output.raw_brightness,
+        output.raw_brightness, tuple(styles.weights()), *kept.parts(),
     )  # fmt: skip
     made, state = settings(options), read_state(out)
     used = [path for _, path in photos] + ([style_file] if style_file else [])

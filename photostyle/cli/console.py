@@ -6,20 +6,32 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from rich.status import Status
+
     from photostyle.jobs.photo import Failure
 
 FAILED, INTERRUPTED = 1, 130
+
+
+class _Out(Console):
+    """What is printed takes the place of what was going on."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        idle()
+        super().print(*objects, **options)
+
 
 # No markup and no emoji: a file may be called "[b].jpg" or ":car:.jpg".
 stderr = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
 # A pipe has no width to wrap to: tables keep their rows on one line.
 _width = None if sys.stdout.isatty() else 200
-stdout = Console(soft_wrap=True, highlight=False, markup=False, emoji=False, width=_width)
+stdout = _Out(soft_wrap=True, highlight=False, markup=False, emoji=False, width=_width)
+_going_on: list[Status] = []
 
 
 class _OneLine(logging.Handler):
@@ -35,10 +47,30 @@ def listen(quiet: bool, verbose: bool = False) -> None:
     logger.setLevel(logging.INFO if verbose else logging.WARNING)
     logger.handlers = [logging.NullHandler() if quiet else _OneLine()]
     logger.propagate = False
+    busy("loading", quiet)
+
+
+def busy(what: str, quiet: bool) -> None:
+    """Say on a terminal what goes on, until something else is said: torch alone takes a second or more to load."""
+    idle()
+    if quiet or not stderr.is_terminal:
+        return
+    from rich.status import Status
+
+    status = Status(what, console=stderr)
+    _going_on.append(status)
+    status.start()
+
+
+def idle() -> None:
+    """Take back what `busy` said."""
+    while _going_on:
+        _going_on.pop().stop()
 
 
 def say(text: str) -> None:
     """One line on stderr."""
+    idle()
     stderr.print(printable(" ".join(text.splitlines())))
 
 
@@ -69,6 +101,7 @@ def finish(failures: Sequence[Failure], count: int) -> None:
 @contextmanager
 def progress(what: str, total: int, quiet: bool, *, bytes_: bool = False) -> Iterator[Callable[[int, str], None]]:
     """A progress bar on stderr if that is a terminal; yields ``update(done, text)``."""
+    idle()
     if quiet or not stderr.is_terminal:
         yield lambda done, text: None
         return

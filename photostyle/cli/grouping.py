@@ -95,6 +95,8 @@ def _options(group: type[Group], left_out: set[str]) -> list[inspect.Parameter]:
             kind, option = get_args(hints[name])
             option = copy(option)
             option.rich_help_panel = option.rich_help_panel or group.panel
+            if bool in (kind, *get_args(kind)) and option.metavar is None:
+                option.metavar = ""  # a switch takes no value, and help shall not look as if it did
             default = inspect.Parameter.empty if field.default is MISSING else field.default
             options.append(
                 inspect.Parameter(

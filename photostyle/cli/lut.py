@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +13,7 @@ from photostyle.cli import console
 from photostyle.cli.grouping import Group, grouped, without
 from photostyle.cli.groups import (
     OUTPUT,
+    Kept,
     Regions,
     Running,
     SavedLook,
@@ -21,12 +22,14 @@ from photostyle.cli.groups import (
     out_option,
     segment_option,
 )
+from photostyle.cli.parameters import SEGMENT
 from photostyle.errors import ParameterError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from photostyle.jobs.loading import Loaded
+    from photostyle.jobs.lut import Explained
 
 _SIZE, _HALD_SIZE = 33, 36
 
@@ -69,8 +72,9 @@ def lut(
         Path, typer.Argument(metavar="CONTENT", help="Photo that the look is fitted to.", show_default=False)
     ],
     styles: StyleOrFile,
-    look: Annotated[SavedLook, without("finish", "matching", "at")],
+    look: Annotated[SavedLook, without("finish", "gradient", "protect", "matching", "at")],
     regions: Annotated[TableRegions, without("keep", "mapping", "mask_refine")],
+    kept: Kept,
     table: Table,
     running: Annotated[Running, without("preset")],
     network: Annotated[SavedNetwork, without("unpool")],
@@ -78,9 +82,11 @@ def lut(
     """Write the part of a look that is a matter of colour alone as a look-up table for other programs."""
     running.listen()
     styles.check()
-    if regions.style_mask and (styles.style_file or len(styles.style or ()) > 1):
+    saved_style = styles.saved()
+    if regions.style_mask and (saved_style or len(styles.style or ()) > 1):
         raise ParameterError("--style-mask belongs to one --style PHOTO")
     common, own = look.strengths()
+    parts = kept.parts()
     photos = styles.photos()
     if photos:
         regions.check(look, styles)
@@ -88,6 +94,7 @@ def lut(
     from photostyle.io import check_apart
     from photostyle.io.luts import too_large_for
     from photostyle.jobs.applying import Application, applied
+    from photostyle.jobs.blending import Shares, blended_
     from photostyle.jobs.loading import load
     from photostyle.jobs.lut import POOR, check, lut_file
     from photostyle.jobs.photo import stylized
@@ -101,34 +108,46 @@ def lut(
     read = [content, *regions.masks, *styles.paths()]
     check_apart([out, table.preview] if table.preview else [out], [path for path in read if path])
     where = network.where()
-    grade: Callable[[Loaded], Tensor]
-    if styles.style_file:
-        saved = load_style(styles.style_file, model_for(styles.style_file, network.model, where))
-        settings = regions.settings(None, where)
+    graded: Callable[[Loaded, Regions], Tensor]
+    # What `photostyle photo` gives without more being said is what a table is to be held against.
+    usual = regions if any(regions.masks) or regions.segment != "off" else replace(regions, segment=SEGMENT)
+    if saved_style:
+        saved = load_style(saved_style, model_for(saved_style, network.model, where))
         strengths = {**saved.options.strengths, **own} if own else None
-        how = Application(regions.content_mask, settings, strength=common, strengths=strengths)
-        name = styles.style_file.name
+        name = styles.look or saved_style.name
 
-        def grade(photo: Loaded) -> Tensor:
+        def graded(photo: Loaded, found: Regions) -> Tensor:
+            settings = found.settings(None, where)
+            how = Application(found.content_mask, settings, strength=common, strengths=strengths)
             return applied(saved, photo, Rendering(), how)[1]
 
     else:
         model = network.load(where)
-        references = [Reference(load(path).reduced(FIT_PIXELS), region) for region, path in photos]
-        settings = regions.settings(model, where)
+        references = [
+            Reference(load(path).reduced(FIT_PIXELS), region, weight=weight)
+            for (region, path), weight in zip(photos, styles.weights(), strict=True)
+        ]
         options = look.fit_options()
         name = " and ".join(path.name for _, path in photos)
 
-        def grade(photo: Loaded) -> Tensor:
-            return stylized(model, photo, references, options, Rendering(), masks=regions.masks, regions=settings)[1]
+        def graded(photo: Loaded, found: Regions) -> Tensor:
+            settings = found.settings(model, where)
+            return stylized(model, photo, references, options, Rendering(), masks=found.masks, regions=settings)[1]
+
+    shares = Shares(*parts)
+
+    def blended(photo: Loaded, found: Regions) -> Tensor:
+        before = None if shares.all else photo.image.clone()  # a fit may write over the photo's pixels
+        result = graded(photo, found)
+        return result if before is None else blended_(before, result, shares)
 
     title = f"{name} on {content.name}"
-    found = lut_file(content, out, grade, table.colours, title=title, preview=table.preview, overwrite=overwrite)
+    found = lut_file(
+        content, out, lambda photo: blended(photo, regions), table.colours, title=title, preview=table.preview,
+        overwrite=overwrite, usual=None if usual is regions else lambda photo: blended(photo, usual),
+    )  # fmt: skip
     if not running.quiet:
-        console.say(
-            f"{out} written: {found.table:.1f} dB from the full result; the photo itself is {found.untouched:.1f} dB "
-            "from it"
-        )
+        console.say(f"{out} written: {_figures(found)}")
     unread = too_large_for(table.colours)
     if unread and not running.quiet:
         console.say(
@@ -140,3 +159,15 @@ def lut(
             f"warning: a table cannot show this look well (below {POOR:g} dB), as it knows colours but not where they "
             "are: regions and local changes need photostyle photo or apply"
         )
+
+
+def _figures(found: Explained) -> str:
+    """How much of the look the table is, first against what a person would see without it."""
+    plain = f"{found.table:.1f} dB from the full result"
+    untouched = f"the photo itself is {found.untouched:.1f} dB from it"
+    if found.usual is None:
+        return f"{plain}; {untouched}"
+    return (
+        f"{found.usual:.1f} dB from what photostyle photo makes of it (by region), {found.table:.1f} dB from the "
+        f"result without regions that it was made of; {untouched}"
+    )

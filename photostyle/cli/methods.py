@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,14 +15,17 @@ from photostyle.methods import METHODS, MethodInfo, find
 
 PANEL = "Other methods"
 # Fields of options that have an option of the command line to themselves.
-_OWN = ("steps", "content_weight", "style_weight", "optimizer", "init", "style_loss", "level", "multilevel", "look",
+_FIELDS = {"trained_look": "look", "trained_looks": "looks"}  # those that the methods call otherwise
+_OWN = ("steps", "content_weight", "style_weight", "optimizer", "init", "style_loss", "level", "multilevel",
+        "trained_look",
         "seed")  # fmt: skip
-_NETWORKS = ("features", "looks")  # options that say which of the networks that a method needs
+_NETWORKS = ("features", "trained_looks")  # options that say which of the networks that a method needs
 _SHARED = ("strength", "smooth")  # likewise, where a method has them; WCT2 and the results of all have them too
 _MASKS = ("content_mask", "style_mask", "segment", "mask_refine", "mapping")
-_WCT2 = ("strength", "at", "matching", "unpool", "finish", "keep", "model", "render", "memory", "fit_size",
-         "save_style")  # fmt: skip
-_LATER = ("keep", "render", "memory", "fit_size", "save_style")  # not with a result that is smoothed afterwards
+_WCT2 = ("strength", "at", "matching", "unpool", "finish", "gradient", "protect", "keep", "model", "render", "memory",
+         "fit_size", "save_style", "look", "colour", "brightness")  # fmt: skip
+# Not with a result that is smoothed afterwards.
+_LATER = ("keep", "render", "memory", "fit_size", "save_style", "look", "colour", "brightness")
 
 
 def _own(metavar: str, text: str) -> Any:
@@ -42,7 +46,6 @@ class OtherMethods(Group, panel=PANEL):
             "--method",
             metavar="NAME",
             help=f"One of {', '.join(info.name for info in METHODS)}.",
-            is_eager=True,  # whether there must be a --style depends on it
         ),
     ] = "wct2"
     smooth: Annotated[
@@ -69,20 +72,29 @@ class OtherMethods(Group, panel=PANEL):
             show_default="the method's own",
         ),
     ] = None
-    look: Annotated[str | None, _own("NAME:WEIGHT,…", "A look of the feed-forward network, or several blended.")] = None
-    looks: Annotated[
+    trained_look: Annotated[
+        str | None, _own("NAME:WEIGHT,…", "A look that the feed-forward network was trained for, or several blended.")
+    ] = None
+    trained_looks: Annotated[
         Path | None, typer.Option(metavar="FILE", help="That network, if not the embedded one.", show_default=False)
     ] = None
     seed: Seed = None
 
 
-def check_style(context: typer.Context, value: list[str] | None) -> list[str] | None:
-    """`value`, the style photos. Raises typer.BadParameter if there are none, and the method looks at one."""
-    method = context.params.get("method")
-    styled = all(info.styled for info in METHODS if info.name == method)
-    if not value and styled:
-        raise typer.BadParameter("it is missing: give the photo whose light and colour to take", param_hint="--style")
-    return value
+def check_styles(info: MethodInfo | None, style: Sequence[str] | None, look: Sequence[str] | None) -> None:
+    """Raise where there is neither a style photo nor a look, and the method (None: WCT2) needs one, or both are given.
+
+    Raises:
+        typer.BadParameter: none is there.
+        ParameterError: both are.
+    """
+    if style and look:
+        raise ParameterError("give either --style PHOTO or --look NAME; style make and style mix mix styles")
+    if not style and not look and (info is None or info.styled):
+        raise typer.BadParameter(
+            "it is missing: give the photo whose light and colour to take, or --look NAME (photostyle looks)",
+            param_hint="--style",
+        )
 
 
 def wanted(context: typer.Context, other: OtherMethods) -> MethodInfo | None:
@@ -99,7 +111,7 @@ def wanted(context: typer.Context, other: OtherMethods) -> MethodInfo | None:
         option = _spelled(context, name)
         if name == "style" and not info.styled:
             raise ParameterError(
-                f"{option} does not apply to --method {method}, which has looks of its own: see --look"
+                f"{option} does not apply to --method {method}, which has looks of its own: see --trained-look"
             )
         if name in (*_OWN, *_NETWORKS) and name not in own:
             takes = ", ".join(_spelled(context, name) for name in own) or "none of its kind"
@@ -134,7 +146,7 @@ def options_of(context: typer.Context, info: MethodInfo, strength: float | None)
     values: dict[str, Any] = {**context.params, "strength": strength}
     names = [name for name in _taken(info) if name not in _NETWORKS]
     names += [name for name in _SHARED if name in fields_of(info)]
-    chosen = {name: values[name] for name in names if _given(context, name)}
+    chosen = {_FIELDS.get(name, name): values[name] for name in names if _given(context, name)}
     if "strength" in chosen and "=" in context.params["strength"]:
         raise ParameterError(f"--strength is one number for --method {info.name}: it has none by region")
     return info.options(**chosen)
@@ -144,12 +156,15 @@ def _taken(info: MethodInfo) -> list[str]:
     """Those of the methods' options that this one has."""
     if "model" in info.needs:
         return []
-    return [name for name in _OWN if name in fields_of(info)] + [name for name in _NETWORKS if name in info.needs]
+    return [name for name in _OWN if name in fields_of(info)] + [
+        name for name in _NETWORKS if _FIELDS.get(name, name) in info.needs
+    ]
 
 
 def fields_of(info: MethodInfo) -> set[str]:
     """Names of the method's options; WCT2's are the command's own."""
-    return set() if "model" in info.needs else {field.name for field in fields(info.options)}
+    called = {field: option for option, field in _FIELDS.items()}
+    return set() if "model" in info.needs else {called.get(field.name, field.name) for field in fields(info.options)}
 
 
 def _knows(info: MethodInfo, name: str) -> bool:

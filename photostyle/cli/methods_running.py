@@ -36,8 +36,8 @@ class Request:
     other: OtherMethods
 
 
-def run(info: MethodInfo, options: Any, request: Request) -> None:
-    """Run a method on every photo; Ctrl-C writes the best so far of the photo at hand and ends."""
+def run(info: MethodInfo, options: Any, request: Request) -> list[Path]:
+    """Run a method on every photo; Ctrl-C writes the best so far of the photo at hand and ends. Returns the outputs."""
     contents, styles, regions, output, other = (
         request.contents, request.styles, request.regions, request.output, request.other,
     )  # fmt: skip
@@ -55,7 +55,7 @@ def run(info: MethodInfo, options: Any, request: Request) -> None:
     where, side = request.network.where(), request.large.size
     style = Reference(load(styles[0][1], side, output.raw_brightness)) if info.styled else None
     networks, through = find_networks(
-        info, where, features=other.features, looks=other.looks, model=request.network.name,
+        info, where, features=other.features, looks=other.trained_looks, model=request.network.name,
         unpool=request.network.unpool,
     )  # fmt: skip
     if through and not output.quiet:
@@ -64,7 +64,7 @@ def run(info: MethodInfo, options: Any, request: Request) -> None:
     if info.masks:
         settings = regions.settings(networks.get("model"), where, find=not all(regions.masks))
     job = MethodRun(info, info.create(options, **networks), where, held_per_pixel(info, networks), after)
-    if outputs[0] != output.out:
+    if output.out is not None and outputs[0] != output.out:
         ensure_folder(output.out)
     decisions: dict[Path, Sequence[Decision]] = {}
     failures, told = [], []
@@ -102,6 +102,7 @@ def run(info: MethodInfo, options: Any, request: Request) -> None:
             update(done * steps, target.name)
     Report(output.report, decisions, output.overwrite).write(told)
     console.finish(failures, len(contents))
+    return outputs
 
 
 @contextmanager

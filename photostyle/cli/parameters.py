@@ -6,11 +6,11 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import typer
 
-from photostyle.options import FitOptions, check_strength
+from photostyle.options import PROTECTED, FitOptions, check_strength
 
 if TYPE_CHECKING:
     from photostyle.jobs.rendering import Rendering
@@ -36,20 +36,54 @@ def found_anywhere(name: str) -> str:
 
 
 def parse_strength(text: str, fallback: float | None = None) -> tuple[float | None, dict[str, float]]:
-    """``0.8,sky=1`` as (0.8, {"sky": 1.0}); `fallback` where there is no number without a region."""
+    """``0.8,sky=100%`` as (0.8, {"sky": 1.0}); `fallback` where there is no number without a region."""
     common, own = fallback, {}
     for part in _parts(text, "--strength"):
         region, separator, value = part.rpartition("=")
-        try:
-            number = float(value)
-        except ValueError:
-            raise _misused("--strength", f"{part!r} is neither a number nor REGION=number") from None
+        number = _share(value)
+        if number is None:
+            raise _misused("--strength", f"{part!r} is neither a number nor REGION=number")
         check_strength(number)
         if separator:
             own[_region(region, "--strength", part)] = number
         else:
             common = number
     return common, own
+
+
+def parse_protect(text: str) -> dict[str, float]:
+    """``0.5,skin=1`` by kind of `PROTECTED`: those that are not named have the number, or 1; ``off`` is 0 for all."""
+    common = 1.0
+    own: dict[str, float] = {}
+    for part in _parts(text, "--protect"):
+        kind, separator, value = part.rpartition("=")
+        number = 0.0 if not separator and value.strip() == "off" else _share(value)
+        if number is None or not 0 <= number <= 1:
+            raise _misused("--protect", f"{part!r} is neither off, a number from 0 to 1 nor KIND=number")
+        if separator and kind.strip() not in PROTECTED:
+            raise _misused("--protect", f"{kind!r} is none of {', '.join(PROTECTED)}")
+        if separator:
+            own[kind.strip()] = number
+        else:
+            common = number
+    return {**dict.fromkeys(PROTECTED, common), **own}
+
+
+def parse_share(text: str, option: str) -> float:
+    """``0.8`` or ``80%``, in [0, 1]. Raises typer.BadParameter."""
+    number = _share(text)
+    if number is None or not 0 <= number <= 1:
+        raise _misused(option, f"{text!r} is neither a number from 0 to 1 nor per cent, such as 50%")
+    return number
+
+
+def _share(text: str) -> float | None:
+    """A number, or per cent of 1; None for what is neither."""
+    plain = text.strip()
+    try:
+        return float(plain.removesuffix("%").strip()) / 100 if plain.endswith("%") else float(plain)
+    except ValueError:
+        return None
 
 
 def parse_rendering(render: RenderMode, memory: str | None, fit_size: str) -> Rendering:
@@ -93,31 +127,54 @@ def parse_names(text: str | None) -> list[str]:
     return [_region(part, "--keep", part) for part in _parts(text, "--keep")] if text is not None else []
 
 
-def parse_styles(texts: Sequence[str]) -> list[tuple[str | None, Path]]:
-    """Each ``a.jpg`` or ``sky=a.jpg`` as (region or None, path); a file whose name has a = is found as it is."""
-    styles: list[tuple[str | None, Path]] = []
+class Styled(NamedTuple):
+    """A style photo: the region it is for or None, where it is, and its weight among those of the same pixels."""
+
+    region: str | None
+    path: Path
+    weight: float
+
+
+def parse_styles(texts: Sequence[str]) -> list[Styled]:
+    """Each ``a.jpg``, ``sky=a.jpg`` or ``a.jpg:0.7``; a file whose name has a = or such an end is found as it is."""
+    styles: list[Styled] = []
     for text in texts:
         region, separator, path = text.partition("=")
         plain = not separator or "/" in region or os.path.exists(text)
-        styles.append((None, Path(text)) if plain else (_region(region, "--style", text), Path(path)))
+        file, weight = _weighted(text if plain else path, "--style")
+        styles.append(Styled(None if plain else _region(region, "--style", text), Path(file), weight))
+    groups = {region: [style.weight for style in styles if style.region == region] for region, _, _ in styles}
+    if any(not any(weights) for weights in groups.values()):
+        raise _misused("--style", "all weights are 0")
     return styles
 
 
 def parse_weighted(texts: Sequence[str], what: str) -> list[tuple[Path, float]]:
     """Each ``a.jpg`` or ``a.jpg:0.7`` as (path, weight); a file whose name has such an end is found as it is."""
-    found = []
-    for text in texts:
-        path, separator, weight = text.rpartition(":")
-        try:
-            number = float(weight) if separator and not os.path.exists(text) else None
-        except ValueError:
-            number = None
-        if number is not None and not 0 <= number < float("inf"):
-            raise typer.BadParameter(f"{text!r}: a weight is 0 or more", param_hint=what)
-        found.append((Path(text), 1.0) if number is None else (Path(path), number))
+    found = [(Path(path), weight) for path, weight in (_weighted(text, what) for text in texts)]
     if not any(weight for _, weight in found):
         raise typer.BadParameter("all weights are 0", param_hint=what)
     return found
+
+
+def parse_looks(texts: Sequence[str]) -> list[tuple[str, float]]:
+    """Each ``golden-hour`` or ``golden-hour:0.7`` as (name, weight). Raises ParameterError, typer.BadParameter."""
+    from photostyle.looks import look_file
+
+    found = [_weighted(text, "--look") for text in texts]
+    for name, _ in found:
+        look_file(name)
+    if found and not any(weight for _, weight in found):
+        raise _misused("--look", "all weights are 0")
+    return found
+
+
+def _weighted(text: str, what: str) -> tuple[str, float]:
+    name, separator, weight = text.rpartition(":")
+    number = _share(weight) if separator and not os.path.exists(text) else None
+    if number is not None and not 0 <= number < float("inf"):
+        raise typer.BadParameter(f"{text!r}: a weight is 0 or more", param_hint=what)
+    return (text, 1.0) if number is None else (name, number)
 
 
 def _parts(text: str, option: str) -> list[str]:

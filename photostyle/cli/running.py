@@ -45,7 +45,7 @@ class Report:
 def run_each(
     contents: Sequence[Path],
     outputs: Sequence[Path],
-    out: Path,
+    out: Path | None,
     work: Callable[[Path, Path], object],
     quiet: bool,
     report: Report,
@@ -54,12 +54,12 @@ def run_each(
     from photostyle.io import ensure_folder
     from photostyle.jobs.photo import each
 
-    if outputs[0] != out:
+    if out is not None and outputs[0] != out:
         ensure_folder(out)
     failures, started = [], time.monotonic()
     told: list[dict[str, Any]] = []
-    with console.progress("photos", len(contents), quiet) as update:
-        for done, (content, output, failure) in enumerate(each(contents, outputs, work), 1):
+    try:
+        for content, output, failure in each(contents, outputs, work):
             now = time.monotonic()
             if failure:
                 failures.append(failure)
@@ -68,6 +68,18 @@ def run_each(
             error = str(failure.error) if failure else None
             told.append({"content": str(content), "output": str(output), "seconds": now - started, "error": error})
             started = now
-            update(done, output.name)
+    except KeyboardInterrupt:
+        console.say(f"photostyle: stopped; {_way_on(contents, len(told), out)}")
+        raise
     report.write(told)
     console.finish(failures, len(contents))
+
+
+def _way_on(contents: Sequence[Path], done: int, out: Path | None) -> str:
+    """What a person can do after Ctrl-C: nothing is half-written."""
+    if len(contents) == 1:
+        return "nothing was written; the same command starts anew"
+    finished = f"{done} of {len(contents)} photos are done and whole"
+    if not done:
+        return f"{finished}; the same command starts anew"
+    return f"{finished}; to go on, give the same command from {contents[done]} on (photostyle batch goes on by itself)"

@@ -140,6 +140,7 @@ def show(
         facts["swatches"] = [
             {"name": swatch.name, "before": swatch.before, "after": swatch.after} for swatch in colours
         ]
+        console.idle()
         typer.echo(json.dumps(facts, indent=1))
     elif not running.quiet:
         _print(lines, colours)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from photostyle.video.stylize import Report
 
 Progress = Callable[[str, int, int], None]
+LONG = 600  # seconds from which on it is worth while to say what would be quicker
 
 
 def check_installed() -> None:
@@ -26,19 +27,35 @@ def check_installed() -> None:
 
 
 def run_clip(
-    clip: Path, out: Path, work: Callable[[Progress], Report], quiet: bool, *, keep: Sequence[Path | None] = ()
+    clip: Path,
+    out: Path,
+    work: Callable[[Progress], Report],
+    quiet: bool,
+    *,
+    keep: Sequence[Path | None] = (),
+    again: str = "run the same with --resume to go on",
 ) -> None:
-    """Do a clip under a progress bar and say what became of it; `out` may be none of the files to `keep`."""
+    """Do a clip under a progress bar and say what became of it.
+
+    `out` may be none of the files to `keep`; `again` says how an interrupted run is gone on with.
+    """
     from photostyle.io.files import check_apart
 
     check_apart([out], [clip, *(path for path in keep if path)])
     try:
         with _bar(quiet) as update:
-            report = work(update)
+
+            def told(stage: str, done: int, total: int) -> None:
+                if stage != "expected":
+                    update(stage, done, total)
+                elif not quiet:
+                    console.say(expectation(clip, out, done, total))
+
+            report = work(told)
     except KeyboardInterrupt:
         parts = out.with_name(out.name + ".parts")
         if os.path.exists(parts):
-            console.say(f"photostyle: stopped; what is done is kept in {parts}: run the same with --resume to go on")
+            console.say(f"photostyle: stopped; what is done is kept in {parts}: {again}")
         raise
     if not quiet:
         shots = f"{report.shots} shot{'s' if report.shots > 1 else ''}"
@@ -46,9 +63,28 @@ def run_clip(
         console.say(f"{out} written: {report.frames} frames, {shots}, {report.codec}{damaged}")
 
 
+def expectation(clip: Path, out: Path, seconds: int, frames: int) -> str:
+    """How long grading is going to take, and what would be quicker where that is long."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        span = f"{seconds} s"
+    else:
+        span = f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"
+    said = f"{clip}: grading {frames} frames takes about {span} here ({frames / seconds:.2g} frames a second)"
+    if seconds < LONG:
+        return said
+    return f"{said}; --preview makes a small copy first, and --codec h264 is the quickest to encode; {stop_advice(out)}"
+
+
+def stop_advice(out: Path) -> str:
+    """That nothing but a little is lost by stopping."""
+    return f"it can be stopped with Ctrl-C and gone on with later from {out.name}.parts"
+
+
 @contextmanager
 def _bar(quiet: bool) -> Iterator[Progress]:
     """A progress bar with frames a second and the time left, on stderr if that is a terminal."""
+    console.idle()
     if quiet or not console.stderr.is_terminal:
         yield lambda stage, done, total: None
         return

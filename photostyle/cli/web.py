@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Annotated
@@ -65,5 +68,17 @@ def web(
             shown = f"[{host}]" if ":" in host else host
             console.say(f"The page is at http://{shown}:{at}/ until you press Ctrl-C")
 
-    with open_page(model, limits, hosts, name=network.name) as page:
+    with _guard_unheard(), open_page(model, limits, hosts, name=network.name) as page:
         serve(page, host, address.port, ready)
+
+
+@contextmanager
+def _guard_unheard() -> Iterator[None]:
+    """What the guard over regions decides stands beside the picture; here it would be said of every preview anew."""
+    logger = logging.getLogger("photostyle.jobs.guard")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

@@ -22,12 +22,16 @@ from torch import Tensor
 from photostyle.colour.lab import to_lab
 from photostyle.errors import ParameterError
 
+CELL = 1 / 8
+"""Side of a cell, as a share of the long side."""
 STEP = 14.0
 """Distance of two cells along L*, a* and b*."""
 TOLERANCE = 0.05  # of a pixel's residual, in values of an image in [0, 1], beyond which it loses its vote
 RIDGE = 5e-3  # on slopes, in squared units of an image in [0, 1]
 FLOOR = 2.0  # pixels: with fewer in reach, a cell keeps to the map of the whole photo
 ITERATIONS = 3
+# Comparisons that sort five numbers, the largest first (Knuth, The Art of Computer Programming 3, 5.3.4).
+_NETWORK = [(0, 1), (3, 4), (2, 4), (2, 3), (1, 4), (0, 3), (0, 2), (1, 3), (1, 2)]
 _PAIRS = [(i, j) for i in range(4) for j in range(i, 4)]
 
 
@@ -46,13 +50,14 @@ class Lattice:
     shape: tuple[int, ...]
 
     @classmethod
-    def of(cls, photo: Tensor, cell: float, step: float = STEP) -> Lattice:
+    def of(cls, photo: Tensor, cell: float, step: float = STEP, *, soft: bool = False) -> Lattice:
         """Place a photo's pixels.
 
         Args:
             photo: (3, H, W) in [0, 1].
             cell: side of a cell in pixels.
             step: side of a cell along L*, a* and b*.
+            soft: whether the photo was `softened` already.
 
         Raises:
             ParameterError: the photo's shape is another, or a cell has no size.
@@ -60,19 +65,30 @@ class Lattice:
         if photo.dim() != 3 or photo.shape[0] != 3 or not cell > 0 or not step > 0:
             raise ParameterError(f"a lattice takes a (3, H, W) and cells of a size, got {tuple(photo.shape)}, {cell}")
         height, width = photo.shape[-2:]
-        colours = to_lab(_softened(photo.float().clamp(0, 1))[None])[0].flatten(1) / step
+        colours = to_lab((photo if soft else softened(photo.float().clamp(0, 1)))[None])[0].flatten(1) / step
         colours = colours - colours.amin(1, keepdim=True)
         y = ((torch.arange(height, device=photo.device) + 0.5) / cell)[:, None].expand(height, width)
         x = ((torch.arange(width, device=photo.device) + 0.5) / cell)[None].expand(height, width)
-        places = torch.cat([torch.stack([y, x]).flatten(1), colours]).T
-        shape = tuple(int(n) + 2 for n in places.amax(0).tolist())
-        strides = torch.tensor([math.prod(shape[i + 1 :]) for i in range(5)], device=photo.device)
-        least = places.floor()
+        places = torch.cat([torch.stack([y, x]).flatten(1), colours])
+        return cls.at(places, tuple(int(n) + 2 for n in places.amax(1).tolist()))
+
+    @classmethod
+    def at(cls, places: Tensor, shape: tuple[int, ...]) -> Lattice:
+        """Pixels at places (5, N), at least 0 and each at least one cell within `shape`."""
+        strides = torch.tensor([math.prod(shape[i + 1 :]) for i in range(5)], dtype=torch.int32, device=places.device)
+        least = places.int()
+        base = (least * strides[:, None]).sum(0, keepdim=True, dtype=torch.int32)
         # The simplex that a point lies in: from the least corner one axis after the other, largest remainder first.
-        rest, order = (places - least).sort(1, descending=True)
-        base = (least.long() * strides).sum(1, keepdim=True)
-        corners = torch.cat([base, base + strides[order].cumsum(1)], 1)
-        shares = torch.cat([1 - rest[:, :1], rest[:, :-1] - rest[:, 1:], rest[:, -1:]], 1)
+        # Remainder and axis in one integer, so that a sorting network does for both.
+        numbers = torch.arange(5, dtype=torch.int32, device=places.device)[:, None]
+        keys = list((((places - least) * (1 << 24)).int() << 3) | numbers)
+        for i, j in _NETWORK:
+            keys[i], keys[j] = torch.maximum(keys[i], keys[j]), torch.minimum(keys[i], keys[j])
+        ordered = torch.stack(keys)
+        steps = strides[(ordered & 7).long()]
+        corners = torch.cat([base, base + steps.cumsum(0, dtype=torch.int32)]).T.contiguous().long()
+        rest = (ordered >> 3).float() / (1 << 24)
+        shares = torch.cat([1 - rest[:1], rest[:-1] - rest[1:], rest[-1:]]).T.contiguous()
         return cls(corners, shares, shape)
 
     def splat(self, values: Tensor) -> Tensor:
@@ -96,10 +112,8 @@ class Lattice:
 
     def slice(self, cells: Tensor) -> Tensor:
         """What cells (cells, C) hold at each pixel: (N, C)."""
-        read = cells[self.corners[:, 0]] * self.shares[:, :1]
-        for corner in range(1, 6):
-            read.addcmul_(cells[self.corners[:, corner]], self.shares[:, corner : corner + 1])
-        return read
+        # Weighted sums of rows of a table, six at a time: what an embedding bag is.
+        return F.embedding_bag(self.corners, cells, mode="sum", per_sample_weights=self.shares)
 
 
 def affine(photo: Tensor, target: Tensor, lattice: Lattice) -> Tensor:
@@ -124,9 +138,7 @@ def affine(photo: Tensor, target: Tensor, lattice: Lattice) -> Tensor:
     for iteration in range(ITERATIONS):
         whole = _regressed(x, y, weight)
         rest = y - x @ whole
-        products = torch.cat([torch.stack([x[:, i] * x[:, j] for i, j in _PAIRS], 1),
-                              (x[:, :, None] * rest[:, None]).flatten(1)], 1)  # fmt: skip
-        sums = lattice.blur(lattice.splat(products * weight))
+        sums = lattice.blur(lattice.splat(packed(x, rest) * weight))
         maps = _cell_maps(sums)
         fitted = x @ whole + (x[:, :, None] * lattice.slice(maps).reshape(-1, 4, 3)).sum(1)
         if iteration < ITERATIONS - 1:
@@ -156,13 +168,34 @@ def spread(weights: Tensor, confidence: Tensor, lattice: Lattice, passes: tuple[
     return torch.where(total > 1e-6, read / total.clamp_min(1e-6), own).T.reshape(weights.shape)
 
 
-def _softened(photo: Tensor) -> Tensor:
-    """A little blurred, so that grain does not scatter a surface over many cells."""
+def packed(x: Tensor, y: Tensor) -> Tensor:
+    """What a regression sums up: (N, 22), products of x (N, 4) with itself, ten, and with y (N, 3), twelve."""
+    return torch.cat(
+        [torch.stack([x[:, i] * x[:, j] for i, j in _PAIRS], 1), (x[:, :, None] * y[:, None]).flatten(1)], 1
+    )
+
+
+def unpacked(sums: Tensor) -> tuple[Tensor, Tensor]:
+    """Sums (N, 22) of what `packed` gives as (N, 4, 4) and (N, 4, 3)."""
+    gram = sums.new_empty(len(sums), 4, 4)
+    for number, (i, j) in enumerate(_PAIRS):
+        gram[:, i, j] = gram[:, j, i] = sums[:, number]
+    return gram, sums[:, 10:].reshape(-1, 4, 3)
+
+
+def softened(photo: Tensor) -> Tensor:
+    """A photo (3, H, W) a little blurred (σ = 1), so that grain does not scatter a surface over many cells."""
     if min(photo.shape[-2:]) < 3:
         return photo
     taps = torch.exp(-torch.arange(-2, 3, device=photo.device).square() / 2)
     taps = taps / taps.sum()
-    return F.conv2d(F.pad(photo[:, None], (2, 2, 2, 2), mode="reflect"), torch.outer(taps, taps)[None, None])[:, 0]
+    for dim in (-2, -1):  # of so few taps, sums of shifted images are several times faster than a convolution
+        wide = F.pad(photo, (0, 0, 2, 2) if dim == -2 else (2, 2, 0, 0), mode="reflect")
+        size = photo.shape[dim]
+        photo = taps[0] * wide.narrow(dim, 0, size)
+        for shift in range(1, 5):
+            photo.add_(wide.narrow(dim, shift, size), alpha=float(taps[shift]))
+    return photo
 
 
 def _regressed(x: Tensor, y: Tensor, weight: Tensor) -> Tensor:
@@ -180,9 +213,7 @@ def _cell_maps(sums: Tensor) -> Tensor:
     held = (sums[:, 9] > 1e-3).nonzero()[:, 0]
     mass = sums[held, 9] + FLOOR
     some = sums[held] / mass[:, None]
-    gram = some.new_zeros(len(some), 4, 4)
-    for number, (i, j) in enumerate(_PAIRS):
-        gram[:, i, j] = gram[:, j, i] = some[:, number]
+    gram, cross = unpacked(some)
     gram.diagonal(dim1=1, dim2=2).add_(torch.stack([*[mass.new_full(mass.shape, RIDGE)] * 3, FLOOR / mass], 1))
-    maps[held] = torch.linalg.solve(gram, some[:, 10:].reshape(-1, 4, 3)).flatten(1)
+    maps[held] = torch.linalg.solve(gram, cross).flatten(1)
     return maps

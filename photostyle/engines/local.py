@@ -20,6 +20,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 from photostyle.errors import EngineError, ParameterError, PhotostyleError
+from photostyle.threads import settle
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
@@ -201,6 +202,7 @@ def _serve(connection: Connection[Any, Any], setup: Setup[Any, Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where `_interrupts_held` can do nothing
     signal.signal(signal.SIGTERM, _leave)
     threading.Thread(target=_follow_parent, daemon=True).start()
+    settle()  # the setup loads torch
     with contextlib.suppress(EOFError, BrokenPipeError):  # the parent wants nothing more
         try:
             work = setup()

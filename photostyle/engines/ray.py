@@ -18,6 +18,7 @@ from typing import Any
 
 from photostyle.engines.local import Answer, Outcome, Setup, Task, attempt
 from photostyle.errors import EngineError, ParameterError, PhotostyleError
+from photostyle.threads import settle
 
 _TRIES = 3  # workers that a task may cost: its machine can be taken away, or the task is what kills them
 _PATIENCE = 10.0  # seconds for a cluster to answer
@@ -134,6 +135,7 @@ def _last(error: BaseException) -> str:
 @functools.lru_cache(maxsize=1)
 def _prepared(setup: bytes) -> Any:
     """What a setup returns; Ray's worker processes do many tasks, and a model is to be loaded once in each."""
+    settle()  # the setup loads torch
     return pickle.loads(setup)()
 
 

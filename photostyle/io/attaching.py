@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from photostyle.io import containers, directories, exif, xmp
+from photostyle.io import containers, directories, exif, gain_maps, parts, xmp
 from photostyle.io.directories import Entry, Layout
 from photostyle.io.images import Photo
 from photostyle.io.metadata import CENTIMETRE, INCH, RATIO, exif_resolution
@@ -37,8 +37,11 @@ class TiffParts:
 
 def say_what_is_lost(target: Path, like: Photo) -> None:
     """Log what the photo's file holds that no result can keep."""
-    if like.extras.gone:
-        logger.warning("%s: without what %s holds besides: %s", target, like.path.name, ", ".join(like.extras.gone))
+    gone = like.extras.gone
+    if like.extras.gain_map is not None and target.suffix.lower() not in (".jpg", ".jpeg"):
+        gone = (*gone, parts.GAIN_MAP)
+    if gone:
+        logger.warning("%s: without what %s holds besides: %s", target, like.path.name, ", ".join(gone))
 
 
 def into_jpeg(encoded: bytes, like: Photo, size: tuple[int, int], target: Path) -> bytes:
@@ -70,8 +73,11 @@ def into_jpeg(encoded: bytes, like: Photo, size: tuple[int, int], target: Path) 
         if unit == CENTIMETRE and not (x.is_integer() and y.is_integer()):
             x, y, unit = x * 2.54, y * 2.54, INCH  # JFIF has whole numbers only
         struct.pack_into(">BHH", data, 13, unit - 1, *(max(1, min(round(value), 65535)) for value in (x, y)))
-    parts = [containers.segment(marker, content[: containers.LARGEST_SEGMENT]) for marker, content in found]
-    return bytes(data[:_JFIF_END]) + b"".join(parts) + bytes(data[_JFIF_END:])
+    if extras.gain_map is not None and extras.gain_map.iso is not None:
+        found.append((0xE2, extras.gain_map.iso))
+    made = [containers.segment(marker, content[: containers.LARGEST_SEGMENT]) for marker, content in found]
+    head, coded = bytes(data[:_JFIF_END]) + b"".join(made), bytes(data[_JFIF_END:])
+    return head + coded if extras.gain_map is None else gain_maps.with_index(head, coded, extras.gain_map)
 
 
 def png_chunks(like: Photo, size: tuple[int, int]) -> bytes:
@@ -203,10 +209,15 @@ def _fraction(value: float) -> tuple[int, int]:
 
 
 def _packet_segments(like: Photo, target: Path) -> list[tuple[int, bytes]]:
-    if like.xmp is None:
+    gain_map = like.extras.gain_map
+    announced = gain_map is not None and gain_map.adobe
+    if like.xmp is None and not announced:
         return []
     try:
-        main, rest = xmp.split(like.xmp)
+        packet = like.xmp
+        if gain_map is not None and announced:
+            packet = xmp.with_gain_map(packet, len(gain_map.picture))
+        main, rest = xmp.split(packet or b"")
     except xmp.XMPError:
         logger.warning("%s: XMP dropped, it is larger than JPEG allows; write .png or .tif to keep it", target)
         return []

@@ -14,7 +14,7 @@ from PIL import ExifTags, Image
 from photostyle.errors import ImageReadError
 from photostyle.io.declared import full_range
 from photostyle.io.opening import DAMAGE, describe
-from photostyle.io.profiles import FloatArray, goes_both_ways, is_srgb, profile_space, to_working
+from photostyle.io.profiles import FloatArray, bands, goes_both_ways, is_srgb, profile_space, to_working
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +32,8 @@ def to_rgb(image: Image.Image, icc: bytes | None, path: Path, *, narrow: bool = 
     if image.mode.startswith("I") or image.mode == "F":
         grey, alpha = _deep_grey(image, path)
         return from_array(full_range(grey[..., None]) if narrow else grey[..., None], alpha, icc, path)
-    colour, mask = _split(image)
-    values = np.asarray(colour)
-    values = values[..., None] if values.ndim == 2 else values
-    if narrow:
-        values = full_range(values)
-    return from_array(values, None if mask is None else np.asarray(mask), icc, path)
+    values, mask = _split(image)
+    return from_array(full_range(values) if narrow else values, mask, icc, path)
 
 
 def from_array(values: npt.NDArray[Any], alpha: npt.NDArray[Any] | None, icc: bytes | None, path: Path) -> Colours:
@@ -81,7 +77,8 @@ def to_floats(values: npt.NDArray[Any]) -> FloatArray:
     """Return integers divided by their type's greatest value; floats as they are."""
     if not np.issubdtype(values.dtype, np.integer):
         return np.asarray(values, np.float32)
-    floats: FloatArray = np.divide(values, np.float32(np.iinfo(values.dtype).max), dtype=np.float32)
+    floats: FloatArray = values.astype(np.float32)  # and then in place: four times as fast as a division that converts
+    floats /= np.float32(np.iinfo(values.dtype).max)
     return floats
 
 
@@ -104,15 +101,26 @@ def _converted(values: npt.NDArray[Any], icc: bytes, space: str, path: Path) -> 
         return None
 
 
-def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """Return the colours as an L, RGB or CMYK image, and the alpha as an L image or None."""
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        grey = image.mode in ("1", "L", "LA", "La")
-        return (rgba.getchannel("R") if grey else rgba.convert("RGB")), rgba.getchannel("A")
-    if image.mode == "1":
-        return image.convert("L"), None
-    return (image if image.mode in ("L", "CMYK") else image.convert("RGB")), None
+def _split(image: Image.Image) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | None]:
+    """Return the colours (H, W, C) of an image, grey, RGB or CMYK, and its alpha (H, W) or None.
+
+    Pillow holds four bytes a pixel of whatever is not grey, so it converts band by band.
+    """
+    transparent = image.has_transparency_data
+    mode = (
+        "L" if image.mode in ("1", "L", "LA", "La") else "CMYK" if image.mode == "CMYK" and not transparent else "RGB"
+    )
+    values = np.empty((image.height, image.width, len(mode)), np.uint8)
+    alpha = np.empty((image.height, image.width), np.uint8) if transparent else None
+    for rows in bands(image.height, image.width):
+        band = image.crop((0, rows.start, image.width, rows.stop))
+        if alpha is not None:
+            pixels = np.asarray(band.convert("RGBA"))
+            values[rows], alpha[rows] = pixels[..., : len(mode)], pixels[..., 3]
+        else:
+            band = band if band.mode == mode else band.convert(mode)
+            values[rows] = np.asarray(band).reshape(band.height, band.width, -1)
+    return values, alpha
 
 
 def _deep_grey(image: Image.Image, path: Path) -> tuple[FloatArray, FloatArray | None]:

@@ -32,6 +32,8 @@ _LEFT_RESOURCES = frozenset((0x0409, 0x040C, 0x040F, 0x0422, 0x0423, 0x0424))
 _COPIED_CHUNKS = frozenset((b"pHYs", b"tIME", b"oFFs", b"sCAL", b"sTER", b"tEXt", b"zTXt", b"iTXt"))
 _LEFT_CHUNKS = frozenset((b"sPLT", b"eXIf", b"fdAT", b"iCCP", b"cICP"))
 _IN_TEXT = (b"XML:com.adobe.xmp", b"Raw profile type ")
+_PACKET_START = re.compile(rb"<\?xpacket begin|<x:x[am]pmeta|<rdf:RDF")
+_LONGEST_NAME = 64  # bytes before a packet
 _BOXES = {
     b"JpgTiffExif->JP2": "exif",
     bytes.fromhex("be7acfcb97a942e89c71999491e3afac"): "xmp",
@@ -46,6 +48,14 @@ def other_segments(listed: Iterable[tuple[str, bytes]]) -> Iterator[tuple[int, b
         marker = COMMENT if name == "COM" else APP0 + int(name.removeprefix("APP"))
         if marker == COMMENT or not content.startswith(_OF_THE_FILE):
             yield marker, content
+
+
+def misnamed(content: bytes) -> bytes | None:
+    """Return the XMP in a JPEG's segment whose name is not quite that of XMP, as some programs wrote it, or None."""
+    found = _PACKET_START.search(content, 0, _LONGEST_NAME)
+    if content.startswith(_OF_THE_FILE) or found is None:
+        return None
+    return content[found.start() :].rstrip(b"\0")
 
 
 def segment(marker: int, content: bytes) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps
 
-from photostyle.io import containers, exif, parts, xmp
+from photostyle.io import containers, exif, gain_maps, parts, xmp
 from photostyle.io.opening import DAMAGE, describe, logged_warnings
 
 logger = logging.getLogger(__name__)
@@ -34,6 +34,7 @@ class Extras:
         chunks: further chunks of a PNG: name and contents, texts among them.
         texts: the texts of a PNG: keyword and text.
         gone: names of what the photo's file holds and a result cannot keep.
+        gain_map: an HDR gain map that goes with a result in JPEG.
     """
 
     resolution: tuple[float, float, int] | None = None
@@ -43,6 +44,7 @@ class Extras:
     chunks: tuple[containers.Chunk, ...] = ()
     texts: tuple[tuple[str, str], ...] = ()
     gone: tuple[str, ...] = ()
+    gain_map: gain_maps.GainMap | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +83,12 @@ def settled(
     extras = extras or Extras()
     orientation, kept = _exif(block, path)
     whole, turned, gone = _xmp(packet, list(extensions), path)
-    return Metadata(
-        orientation or turned, kept, whole, replace(extras, gone=tuple(dict.fromkeys((*extras.gone, *gone))))
-    )
+    turn, names = orientation or turned, dict.fromkeys((*extras.gone, *gone))
+    if extras.gain_map is not None and turn == 1:  # its samples lie as the file's do, which come to lie upright
+        names.pop(parts.GAIN_MAP, None)
+    else:
+        extras = replace(extras, gain_map=None)
+    return Metadata(turn, kept, whole, replace(extras, gone=tuple(names)))
 
 
 def gathered(stream: Any, places: Sequence[int], path: Path) -> tuple[int, bytes | None]:
@@ -155,19 +160,21 @@ def _found(image: Image.Image, path: Path) -> tuple[object, object, list[bytes],
         application = b"".join(s.removeprefix(containers.IRB) for _, s in listed if s.startswith(containers.IRB))
         iptc, resources = containers.lasting_resources(application)
         extensions = [s.removeprefix(xmp.EXTENSION) for _, s in listed if s.startswith(xmp.EXTENSION)]
-        kept = tuple(containers.other_segments(listed))
-        return (
-            block,
-            packet,
-            extensions,
-            Extras(_jfif_resolution(info), iptc, resources, kept, gone=parts.of_jpeg(path.read_bytes(), listed)),
-        )
+        misnamed = () if packet else (part for part in listed if part[0] == "APP1" and containers.misnamed(part[1]))
+        for part in misnamed:
+            packet = containers.misnamed(part[1])
+            listed = [other for other in listed if other is not part]
+            break
+        kept, data = tuple(containers.other_segments(listed)), path.read_bytes()
+        gain_map, gone = gain_maps.of_jpeg(data, listed), parts.of_jpeg(data, listed)
+        extras = Extras(_jfif_resolution(info), iptc, resources, kept, gain_map=gain_map, gone=gone)
+        return block, packet, extensions, extras
     if image.format == "PNG":
         return _of_png(image, path)
     if image.format == "JPEG2000":
         with path.open("rb") as stream:
             boxes, others = containers.read_boxes(stream)
-        gone: tuple[str, ...] = (f"{others} boxes of other data",) if others else ()
+        gone = (f"{others} boxes of other data",) if others else ()
         return boxes.get("exif"), boxes.get("xmp"), [], Extras(_resolution(info), boxes.get("iptc"), gone=gone)
     if image.format == "GIF":
         packet = containers.gif_packet(path.read_bytes())

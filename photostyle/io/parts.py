@@ -68,8 +68,8 @@ def of_heif(path: Path, info: dict[str, object]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _pictures(data: bytes, index: bytes) -> Iterator[str]:
-    """What the further pictures of a Multi-Picture file are."""
+def pictures(data: bytes, index: bytes) -> list[tuple[int, bytes]]:
+    """Return the further pictures of a Multi-Picture file by its index: the kind of each, and its bytes."""
     try:
         stream = io.BytesIO(index)
         layout, first = read_header(stream)
@@ -77,15 +77,18 @@ def _pictures(data: bytes, index: bytes) -> Iterator[str]:
         table = next(entry.data for entry in read_directory(stream, first, layout)[0] if entry.tag == _ENTRIES)
         found = list(struct.iter_unpack(layout.order + "III4x", table[: len(table) // 16 * 16]))
     except (StopIteration, *DAMAGE):
-        return
-    for attribute, size, place in found[1:]:
-        kind = attribute & 0xFFFFFF
-        picture = data[base + place : base + place + size]
+        return []
+    return [(kind & 0xFFFFFF, data[base + place : base + place + size]) for kind, size, place in found[1:]]
+
+
+def _pictures(data: bytes, index: bytes) -> Iterator[str]:
+    """What the further pictures of a Multi-Picture file are."""
+    for kind, picture in pictures(data, index):
         if kind in _PREVIEWS:
             continue
         if kind in _KINDS:
             yield _KINDS[kind]
-        elif any(name in picture or name in data[:base] for name in _GAIN_MAPS):
+        elif any(name in picture or name in data[: data.index(index)] for name in _GAIN_MAPS):
             yield GAIN_MAP
         elif _size(picture) == _size(data):
             yield VIEW

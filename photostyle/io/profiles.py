@@ -11,7 +11,6 @@ import functools
 import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from os import cpu_count
 from typing import Any
 
 import imagecodecs
@@ -20,6 +19,7 @@ import numpy.typing as npt
 from PIL import ImageCms
 
 from photostyle.io.opening import DAMAGE
+from photostyle.threads import available
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -94,7 +94,7 @@ def from_working(values: FloatArray, icc: bytes) -> FloatArray:
 
 
 def _in_bands(convert: Any, shape: tuple[int, ...]) -> None:
-    with ThreadPoolExecutor(cpu_count()) as pool:
+    with ThreadPoolExecutor(available()) as pool:
         for _ in pool.map(convert, bands(shape[0], shape[1])):
             pass
 

@@ -66,7 +66,8 @@ def write_sheet(
     check_output(path, overwrite=overwrite)
     large, middle, small = (ImageFont.load_default(size) for size in (22, 17, 14))
     wide = _width(cells)
-    cell_width = wide + _GAP + HEIGHT
+    cropped = any(cell.crop or cell.picture is None for cell in cells)
+    cell_width = wide + (_GAP + HEIGHT if cropped else 0)
     cell_height = HEIGHT + _TITLE + _LINE * max((len(cell.lines) for cell in cells), default=0) + _BETWEEN
     rows = -(-len(cells) // columns)
     top = _MARGIN + 34 + _LINE * len(lines) + _GAP

@@ -24,6 +24,7 @@ from photostyle.io.deep import Raster
 from photostyle.io.directories import read_directory, read_header
 from photostyle.io.metadata import Extras, Metadata, exif_resolution, gathered, settled
 from photostyle.io.opening import DAMAGE, TIFF_MAGIC, check_pixels, describe, logged_warnings
+from photostyle.threads import available
 
 logger = logging.getLogger(__name__)
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # its words on damaged tags went to stderr, unasked
@@ -165,7 +166,7 @@ def _samples(page: Any, path: Path, labels: bool) -> tuple[npt.NDArray[Any], npt
     _check_compression(page, path)
     if photometric == _YCBCR and compression not in _JPEG and tuple(page.subsampling or (1, 1)) != (1, 1):
         return _by_pillow(page, path), None
-    values = page.asarray().reshape(page.keyframe.shape)
+    values = page.asarray(maxworkers=available()).reshape(page.keyframe.shape)
     values = values[..., None] if values.ndim == 2 else values
     if int(page.planarconfig) == 2 and page.samplesperpixel > 1:
         values = np.moveaxis(values, 0, -1)

@@ -17,7 +17,7 @@ _NOTHING = np.float32(0.5)  # where nothing at all can be seen
 
 
 def uncovered(pixels: FloatArray, alpha: FloatArray) -> tuple[FloatArray, FloatArray | None]:
-    """Return pixels (H, W, 3) that what lies under alpha (H, W) 0 had no say in, and the samples (N, 3) from there.
+    """Return pixels (H, W, C) that what lies under alpha (H, W) 0 had no say in, and the samples (N, C) from there.
 
     The samples are in the order of rows, or None where there are none. `pixels` may be overwritten.
     """
@@ -35,10 +35,10 @@ def uncovered(pixels: FloatArray, alpha: FloatArray) -> tuple[FloatArray, FloatA
     below = levels[-1][0]
     for colours, weight in reversed(levels[:-1]):
         empty = weight == 0
-        for channel in range(3):
+        for channel in range(pixels.shape[2]):
             colours[..., channel][empty] = _enlarged(below[..., channel], weight.shape)[empty]
         below = colours
-    for channel in range(3):
+    for channel in range(pixels.shape[2]):
         pixels[..., channel][covered] = _enlarged(below[..., channel], alpha.shape)[covered]
     return pixels, hidden
 
@@ -65,10 +65,10 @@ def resized(plane: FloatArray, size: tuple[int, int]) -> FloatArray:
 
 
 def _coarser(colours: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return colours (h, w, 3) and weights (h, w) of half the size: means of two by two by weight."""
+    """Return colours (h, w, C) and weights (h, w) of half the size: means of two by two by weight."""
     height, width = weight.shape
     total = np.zeros((-(-height // 2), -(-width // 2)), np.float32)
-    summed = np.zeros((*total.shape, 3), np.float32)
+    summed = np.zeros((*total.shape, colours.shape[2]), np.float32)
     for top, left in np.ndindex(2, 2):
         part = weight[top::2, left::2]
         rows, columns = part.shape

@@ -6,7 +6,6 @@ import io
 import logging
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from os import cpu_count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from photostyle.io.files import StrPath, atomic_write, check_output
 from photostyle.io.images import Photo
 from photostyle.io.opening import DAMAGE, describe
 from photostyle.io.profiles import bands, from_working, is_srgb
+from photostyle.threads import available
 
 logger = logging.getLogger(__name__)
 
@@ -210,7 +210,7 @@ def _integers(
             result[rows, :, 3] = _rounded(alpha[rows].copy(), bits, None)
         return 0
 
-    with ThreadPoolExecutor(cpu_count()) as pool:
+    with ThreadPoolExecutor(available()) as pool:
         bad = sum(pool.map(convert, bands(height, width)))
     if bad:
         raise NumericalError(f"{target}: not written, {bad} of {pixels.size} values are NaN or infinite; check inputs")

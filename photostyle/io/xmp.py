@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 from xml.dom import Node, minidom
 from xml.parsers.expat import ExpatError
+from xml.sax.saxutils import escape
 
 EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 NAME = b"http://ns.adobe.com/xap/1.0/\0"
@@ -32,6 +33,15 @@ _PARTS = {
     "http://ns.google.com/photos/dd/1.0/": "",
     "http://ns.google.com/photos/1.0/image/": "second view",
 }
+_ANNOUNCED = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{rdf}"><rdf:Description rdf:about="{about}" '
+    'xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" hdrgm:Version="1.0" '
+    'xmlns:Container="http://ns.google.com/photos/1.0/container/" '
+    'xmlns:Item="http://ns.google.com/photos/1.0/container/item/"><Container:Directory><rdf:Seq>'
+    '<rdf:li rdf:parseType="Resource"><Container:Item Item:Semantic="Primary" Item:Mime="image/jpeg"/></rdf:li>'
+    '<rdf:li rdf:parseType="Resource"><Container:Item Item:Semantic="GainMap" Item:Mime="image/jpeg" '
+    'Item:Length="{length}"/></rdf:li></rdf:Seq></Container:Directory></rdf:Description></rdf:RDF></x:xmpmeta>'
+)
 _CLIP = re.compile(r"(MotionPhoto|MicroVideo|OLivePhoto|VideoLength|LivePhoto)")  # properties of cameras' namespaces
 _MEANINGS = {
     "GainMap": "HDR gain map", "MotionPhoto": "motion clip", "MicroVideo": "motion clip", "Depth": "depth map",
@@ -114,6 +124,25 @@ def alone(packet: bytes) -> tuple[bytes, list[str]]:
             if attribute.namespaceURI == _XMLNS and _meaning_of(attribute.value, "") is not None:
                 element.removeAttributeNode(attribute)
     return _written(document), sorted({part for part in gone if part})
+
+
+def with_gain_map(packet: bytes | None, length: int) -> bytes:
+    """Return a packet that announces a gain map of so many bytes behind the picture (Ultra HDR image format, 1.1).
+
+    Raises:
+        XMPError: the packet is damaged.
+    """
+    document = _parsed(packet) if packet is not None else None
+    if document is None or not document.getElementsByTagNameNS(_RDF, "RDF"):
+        return _ANNOUNCED.format(rdf=_RDF, about="", length=length).encode()
+    about = next((node.getAttributeNS(_RDF, "about") for node in _descriptions(document)), "")
+    made = _parsed(_ANNOUNCED.format(rdf=_RDF, about=escape(about, {'"': "&quot;"}), length=length).encode())
+    target = _descriptions_of(document)
+    for node in _descriptions(made):
+        for attribute in _declarations(node):
+            node.setAttributeNS(_XMLNS, attribute.name, attribute.value)
+        target.appendChild(document.importNode(node, True))
+    return _written(document)
 
 
 def split(packet: bytes) -> tuple[bytes, list[bytes]]:

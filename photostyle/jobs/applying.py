@@ -9,14 +9,16 @@ from pathlib import Path
 from torch import Tensor
 
 from photostyle.errors import MaskError
-from photostyle.io import read_mask
+from photostyle.io import Photo, read_mask
 from photostyle.jobs.fitting import fit_and_render
+from photostyle.jobs.guard import Trial, guarded, of_target
 from photostyle.jobs.loading import Loaded, explained, weighed
-from photostyle.jobs.regions import RegionSettings, masked, segmented
+from photostyle.jobs.regions import RegionPlan, RegionSettings, masked, segmented
 from photostyle.jobs.rendering import Rendering, render
 from photostyle.options import FitOptions
 from photostyle.regions.labels import Decision, adapt, match
 from photostyle.regions.regions import WHOLE, Regions
+from photostyle.regions.sources import Source
 from photostyle.transfer.targets import Target
 from photostyle.transfer.transfer import Transfer
 
@@ -45,7 +47,8 @@ class Application:
         """The style's options with these strengths."""
         strength = style.options.strength if self.strength is None else self.strength
         strengths = style.options.strengths if self.strengths is None else self.strengths
-        return replace(style.options, strength=strength, strengths=strengths)
+        kept = dict.fromkeys(self.regions.keep, 0.0)
+        return replace(style.options, strength=strength, strengths={**strengths, **kept})
 
 
 def applied(
@@ -63,27 +66,80 @@ def applied(
     seen = loaded.reduced(rendering.region_pixels(loaded.photo.size))
     found = _found(names, seen, how)
     if isinstance(style, Target):
-        sources = None
-        if found is not None:
-            matched = match(found, [each.regions for each in style.styles])
-            found, sources = matched.regions, matched.sources
-            useful = (set(sources) - {WHOLE}) | (set(options.strengths) & set(found.weights))
-            _check(how, useful, matched.decisions)
-        ours = weighed([seen], None if found is None else [found])
-        found = ours[0] if ours else None
-        with explained(loaded.photo):
+        planned = _planned(style, loaded.photo, found, how, options)
+
+        def rendered(plan: RegionPlan) -> tuple[Transfer, Tensor]:
+            ours = weighed([seen], None if plan.content is None else [plan.content])
             return fit_and_render(
-                style.model, loaded.image, style, rendering, content_regions=found, sources=sources, options=options
-            )
-    if found is not None:
-        found, decisions = adapt(found, names)
-        _check(how, found.weights, decisions)
-        found = found if found.weights else None
-    with explained(loaded.photo):
-        result = render(
-            style, loaded.image, rendering, regions=found, strength=options.strength, strengths=options.strengths
+                style.model, loaded.image, style, rendering, content_regions=ours[0] if ours else None,
+                sources=plan.sources, options=plan.options, known=seen.plain,
+            )  # fmt: skip
+
+        return _judged(loaded, planned, of_target(style), rendered, rendering, how)
+    planned, whole = _adapted(style, found, how, options), WHOLE in style.regions
+
+    def tried(photo: Tensor, plan: RegionPlan) -> Tensor:
+        plain = style if plan.options.gradient else replace(style, courses={})
+        return plain.apply(photo.to(next(style.model.parameters()).device), _joined(plan), strength, strengths)
+
+    def applied_by(plan: RegionPlan) -> tuple[Transfer, Tensor]:
+        regions = _joined(plan)
+        return style, render(
+            style, loaded.image, rendering, regions=regions, strength=strength, strengths=strengths, known=seen.plain
         )
-    return style, result
+
+    strength, strengths = options.strength, options.strengths
+    # A region that is dropped has no strength of its own any more, nor a map if the style has none for the whole photo.
+    keep = [d.region for d in planned.decisions if d.takes[0] in strengths or not whole]
+    return _judged(loaded, planned, tried, applied_by, rendering, how, keep)
+
+
+def _judged(
+    loaded: Loaded,
+    planned: RegionPlan,
+    tried: Trial,
+    rendered: Callable[[RegionPlan], tuple[Transfer, Tensor]],
+    rendering: Rendering,
+    how: Application,
+    keep: Collection[str] = (),
+) -> tuple[Transfer, Tensor]:
+    """What is rendered under a guard over regions, unless they are the user's own."""
+    with explained(loaded.photo):
+        if how.mask:
+            return rendered(planned)
+        first = rendering.overwrites((loaded.image.shape[-2], loaded.image.shape[-1]))
+        return guarded(loaded.image, planned, tried, rendered, first=first, keep=keep, decided=how.decided)
+
+
+def _planned(style: Target, photo: Photo, found: Regions | None, how: Application, options: FitOptions) -> RegionPlan:
+    """What the photo's regions take of a style that is fitted to it."""
+    if found is None:
+        return RegionPlan(None, None, None, (), options)
+    settings = how.regions
+    with explained(photo, how.mask):
+        matched = match(found, [each.regions for each in style.styles], mapping=settings.mapping, keep=settings.keep)
+    useful = (set(matched.sources) - {WHOLE}) | (set(options.strengths) & set(matched.regions.weights))
+    _check(how, useful, matched.decisions)
+    return RegionPlan(matched.regions, None, matched.sources, matched.decisions, options)
+
+
+def _adapted(style: Transfer, found: Regions | None, how: Application, options: FitOptions) -> RegionPlan:
+    """Which of a fitted style's regions serves which of the photo's."""
+    if found is None:
+        return RegionPlan(None, None, None, (), options)
+    regions, decisions = adapt(found, {*style.regions, *options.strengths} - {WHOLE})
+    _check(how, regions.weights, decisions)
+    sources = {d.region: [Source(0, d.takes[0])] for d in decisions if d.takes[0] != WHOLE}
+    return RegionPlan(found, None, {WHOLE: [Source(0, WHOLE)], **sources}, decisions, options)
+
+
+def _joined(plan: RegionPlan) -> Regions | None:
+    """The photo's regions under the names of the style's that serve them; None for none."""
+    weights: dict[str, Tensor] = {}
+    for name, weight in (plan.content.weights if plan.content else {}).items():
+        for source in (plan.sources or {}).get(name, ()):
+            weights[source.region] = weights[source.region] + weight if source.region in weights else weight
+    return Regions(weights, plan.content.hard) if plan.content and weights else None
 
 
 def _found(names: Collection[str], loaded: Loaded, how: Application) -> Regions | None:
@@ -96,7 +152,7 @@ def _found(names: Collection[str], loaded: Loaded, how: Application) -> Regions 
         labels = read_mask(how.mask, size=loaded.full_size)
         return masked(loaded, how.mask, labels, refined=settings.refine_masks)
     if settings.segment and not settings.segment.joint and set(names) & set(settings.segment.names):
-        return segmented(loaded, settings.segment)
+        return settings.known or segmented(loaded, settings.segment)
     return None
 
 

@@ -16,6 +16,7 @@ from photostyle.regions.regions import Regions
 from photostyle.regions.sources import Sources
 from photostyle.transfer import fitting, grid, tiling
 from photostyle.transfer.fit_job import shaped
+from photostyle.transfer.grid import fit_grid
 from photostyle.transfer.targets import Target
 from photostyle.transfer.transfer import Transfer
 
@@ -36,6 +37,7 @@ def fit_and_render(
     style_weights: Sequence[float] | None = None,
     sources: Sources | None = None,
     options: FitOptions | None = None,
+    known: Tensor | None = None,
 ) -> tuple[Transfer, Tensor]:
     """`photostyle.transfer.fitting.fit_and_apply` for photos of any size.
 
@@ -50,6 +52,7 @@ def fit_and_render(
         style_weights: share of each style.
         sources: which style regions each content region takes.
         options: how to fit.
+        known: what the content was reduced to before, as for `photostyle.transfer.grid.reduce`.
 
     Raises:
         ImageSizeError, MaskError, NumericalError, ParameterError: as `photostyle.transfer.fitting.fit`; or the budget
@@ -57,23 +60,30 @@ def fit_and_render(
     """
     size = (content.shape[-2], content.shape[-1])
     names: dict[str, Any] = {"style_weights": style_weights, "sources": sources, "options": options}
-    seen_c, regions_c = _seen([content], None if content_regions is None else [content_regions], rendering.fit_pixels)
-    seen_s, regions_s = _seen_styles(styles, style_regions, rendering.fit_pixels)
-    covered = tuple(seen_c[0].shape[-2:]) == size and rendering.mode_for(size) == "full"
+    pixels = rendering.measured_pixels(size)
+    seen_c, regions_c = _seen([content], None if content_regions is None else [content_regions], pixels, known)
+    seen_s, regions_s = _seen_styles(styles, style_regions, pixels)
+    gridded = rendering.mode_for(size) == "grid"
+    # One pass fits and renders where the network is to see for one what it sees for the other.
+    covered = tuple(seen_c[0].shape[-2:]) == (grid.reduced_size(size, grid.PIXELS) if gridded else size)
 
     def apart(*, tiled: bool = False) -> tuple[Transfer, Tensor]:
         transfer = _fit(model, seen_c, seen_s, rendering, regions_c, regions_s, names, tiled=tiled)
-        return transfer, render(transfer, content, rendering, regions=content_regions)
+        return transfer, render(transfer, content, rendering, regions=content_regions, known=known)
 
     def at_once() -> tuple[Transfer, Tensor]:
         transfer, result = fitting.fit_and_apply(
             model,
             _on_device(model, seen_c)[0],
             seen_s if isinstance(seen_s, Target) else _on_device(model, seen_s),
-            content_regions=content_regions,
+            content_regions=regions_c[0] if regions_c else None,
             style_regions=regions_s,
             **names,
         )
+        if gridded:
+            # What was seen is a view of the photo itself where nothing was to be reduced.
+            seen = seen_c[0].to(result).clone()
+            return transfer, fit_grid(seen, result).apply_(shaped(content), rendering.update).reshape(content.shape)
         return transfer, result.reshape(content.shape)
 
     if covered and all(rendering.fits(model, image) for image in (*seen_c, *_images(seen_s))):
@@ -158,11 +168,11 @@ def _fit(
 
 
 def _seen(
-    images: Sequence[Tensor], regions: Sequence[Regions] | None, pixels: int
+    images: Sequence[Tensor], regions: Sequence[Regions] | None, pixels: int, known: Tensor | None = None
 ) -> tuple[list[Tensor], list[Regions] | None]:
-    """What is measured of each image: (1, 3, h, w), and its regions."""
+    """What is measured of each image: (1, 3, h, w), and its regions; `known` of one image, as for `grid.reduce`."""
     pairs = [
-        grid.reduce(shaped(image), regions[i] if regions else None, pixels or image.shape[-2] * image.shape[-1])
+        grid.reduce(shaped(image), regions[i] if regions else None, pixels or image.shape[-2] * image.shape[-1], known)
         for i, image in enumerate(images)
     ]
     found = [weights for _, weights in pairs if weights is not None]

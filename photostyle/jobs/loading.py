@@ -49,10 +49,17 @@ class Loaded:
                 full = torch.from_numpy(self.photo.alpha)[None]
                 small = reduce(full[None], None, pixels)[0][0].clamp(0, 1)
                 seen = small > _VISIBLE
-                weighed = reduce((self.image * full)[None], None, pixels)[0][0] / small.where(seen, torch.ones(()))
+                # Channel by channel, as all of them at once would be a second photo in memory.
+                lit = torch.cat([reduce((channel * full)[None], None, pixels)[0][0] for channel in self.image])
+                weighed = lit / small.where(seen, torch.ones(()))
                 image, alpha = torch.where(seen, weighed, image), small[0].numpy()
         photo = replace(self.photo, pixels=image.permute(1, 2, 0).numpy(), alpha=alpha, hidden=None)
         return Loaded(photo, image, self.full_size)
+
+    @property
+    def plain(self) -> Tensor | None:
+        """The image, where `reduced` made it without regard to alpha: as `photostyle.transfer.grid.reduce` does."""
+        return self.image if self.photo.alpha is None else None
 
     @property
     def visible(self) -> Tensor | None:

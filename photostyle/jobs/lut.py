@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,16 +29,19 @@ class Explained:
         lut: the table.
         table: dB (peak signal to noise) between what the table makes of the photo and the full result.
         untouched: dB between the photo and the full result, for scale.
+        usual: dB between what the table makes of the photo and the result that is usual, by region; None if that is
+            the full result, or was not asked for.
     """
 
     lut: Lut
     table: float
     untouched: float
+    usual: float | None = None
 
     @property
     def poor(self) -> bool:
         """The table does not show the look."""
-        return self.table < POOR
+        return min(self.table, self.table if self.usual is None else self.usual) < POOR
 
 
 def check(output: Path, size: int, preview: Path | None, *, overwrite: bool) -> None:
@@ -58,6 +61,7 @@ def lut_file(
     title: str = "",
     preview: Path | None = None,
     overwrite: bool = False,
+    usual: Callable[[Loaded], Tensor] | None = None,
 ) -> Explained:
     """Write the part of a look that is a function of colour alone as a 3D look-up table from sRGB to sRGB.
 
@@ -69,6 +73,7 @@ def lut_file(
         title: kept in a .cube.
         preview: where to write what the table makes of the photo, at its full size.
         overwrite: replace existing files.
+        usual: gives the result that a person would otherwise have, as `grade`, to be measured against as well.
 
     Raises:
         PhotostyleError: anything wrong with the files, the size or memory, or raised by `grade`; nothing is left
@@ -78,11 +83,16 @@ def lut_file(
     whole = load(content)
     seen = whole.reduced(FIT_PIXELS)
     before = np.array(seen.photo.pixels)
-    after = pixels_of(grade(seen))
+    after = pixels_of(grade(seen)).copy()
+    # `grade` may have overwritten the pixels.
+    other = pixels_of(usual(load(content).reduced(FIT_PIXELS))) if usual else None
     if seen.photo.alpha is not None and seen.photo.alpha.any():  # a table is of what can be seen
         shown = seen.photo.alpha > 0
         before, after = before[shown][None], after[shown][None]
+        other = None if other is None else other[shown][None]
     found = explain(before, after, size)
+    if other is not None:
+        found = replace(found, usual=psnr(found.lut(before), other))
     write_lut(output, found.lut.table, title=title, overwrite=overwrite)
     if preview:
         # `grade` may have overwritten the pixels of a photo that was small enough.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ from photostyle.regions.regions import Regions
 from photostyle.weights import load_decoders, load_features, load_looks, load_model
 from photostyle.weights.registry import EMBEDDED_NAME
 from photostyle.weights.vgg19 import read_vgg19, vgg19_file
+
+logger = logging.getLogger(__name__)
 
 FeaturesName = Literal["auto", "vgg19", "embedded"]
 SmoothName = Literal["off", "matting", "guided"]
@@ -158,8 +161,14 @@ def method_file(
     check_encodable(output, loaded.photo.size, bits)
     check_memory(run.per_pixel, loaded, run.device)
     ours, theirs = regions_of(loaded, style, masks, regions, decided) if style and run.info.masks else (None, None)
+    both = (loaded, style.loaded if style else loaded)
+    for each in dict.fromkeys(x for x in both if x.visible is not None):
+        logger.warning(
+            "%s: %s counts what can hardly be seen as much as the rest, and continues what cannot be seen",
+            each.photo.path, run.info.name,
+        )  # fmt: skip
     with explained(loaded.photo):
-        images = [x.image[None].to(run.device) for x in (loaded, style.loaded if style else loaded)]
+        images = [x.image[None].to(run.device) for x in both]
         result = run.method.run(images[0], images[1], ours, theirs, progress, should_stop)
         pixels = pixels_of(smoothed(result, images[0], run.smooth)[0])
     write_photo(output, pixels, like=loaded.photo, bits=bits, dither=loaded.photo.bits > 8, overwrite=overwrite)

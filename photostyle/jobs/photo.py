@@ -14,14 +14,18 @@ from photostyle.io import Photo, as_seen, check_encodable, check_output, read_ph
 from photostyle.io.raw import RawBrightness
 from photostyle.io.writing import copy_photo
 from photostyle.jobs.applying import Application, Decided, applied
+from photostyle.jobs.blending import Shares, blended_
 from photostyle.jobs.fitting import fit_and_render
+from photostyle.jobs.guard import guarded, of_photos
 from photostyle.jobs.loading import Loaded, explained, load, pixels_of, tensor, weighed
-from photostyle.jobs.regions import Reference, RegionSettings, plan
+from photostyle.jobs.regions import Reference, RegionPlan, RegionSettings, plan
 from photostyle.jobs.rendering import Rendering
 from photostyle.network.wct2 import WCT2
 from photostyle.options import FitOptions
 from photostyle.transfer.targets import Target
 from photostyle.transfer.transfer import Transfer
+
+ALL = Shares()
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ def stylize_file(
     rendering: Rendering | None = None,
     bits: int | None = None,
     raw_brightness: RawBrightness = "shot",
+    shares: Shares = ALL,
     overwrite: bool = False,
 ) -> Transfer:
     """Fit a style to one photo and write the result; returns what was fitted.
@@ -79,6 +84,7 @@ def stylize_file(
         bits: 8 or 16 a sample; None takes those of the photo where the format has them. What had more than 8 is
             dithered down to 8.
         raw_brightness: of a camera's raw photo (`photostyle.io.raw`).
+        shares: how much of the change in colour and in brightness is kept (`photostyle.jobs.blending`).
         overwrite: replace an existing output.
 
     Raises:
@@ -88,8 +94,10 @@ def stylize_file(
     how = rendering or Rendering()
     loaded = load(content, side, raw_brightness)
     check_encodable(output, loaded.photo.size, bits)
+    before = _kept(loaded, shares)
     transfer, result = stylized(model, loaded, style, options, how, masks=masks, regions=regions, decided=decided)
-    left = _leaves(options, options.strength, options.strengths)
+    result = result if before is None else blended_(before, result, shares)
+    left = shares.none or _leaves(options, options.strength, options.strengths)
     if not (left and _copied(loaded.photo, output, side, bits, overwrite=overwrite)):
         _write(output, result, loaded.photo, bits, overwrite=overwrite)
     return transfer
@@ -108,23 +116,33 @@ def stylized(
 ) -> tuple[Transfer, Tensor]:
     """`stylize_file` without the files: what was fitted, and the result (3, H, W); the photo may be overwritten."""
     references = [Reference(style)] if isinstance(style, Loaded) else list(style)
+    images, weights = [each.loaded.image for each in references], [each.weight for each in references]
     seen = loaded.reduced(rendering.region_pixels(loaded.photo.size))
     planned = plan(seen, references, masks or (None, None), regions or RegionSettings(), options)
     if decided:
         decided(planned.decisions)
-    ours = weighed([seen], None if planned.content is None else [planned.content])
-    with explained(loaded.photo):
+
+    def rendered(how: RegionPlan) -> tuple[Transfer, Tensor]:
+        ours = weighed([seen], None if how.content is None else [how.content])
         return fit_and_render(
             model,
             loaded.image,
-            [reference.loaded.image for reference in references],
+            images,
             rendering,
             content_regions=ours[0] if ours else None,
-            style_regions=weighed([reference.loaded for reference in references], planned.styles),
-            style_weights=[reference.weight for reference in references],
-            sources=planned.sources,
-            options=planned.options,
+            style_regions=weighed([reference.loaded for reference in references], how.styles),
+            style_weights=weights,
+            sources=how.sources,
+            options=how.options,
+            known=seen.plain,
         )
+
+    with explained(loaded.photo):
+        if any(masks or ()):
+            return rendered(planned)
+        first = rendering.overwrites((loaded.image.shape[-2], loaded.image.shape[-1]))
+        trial = of_photos(model, images, weights)
+        return guarded(loaded.image, planned, trial, rendered, first=first, decided=decided)
 
 
 def apply_file(
@@ -141,23 +159,27 @@ def apply_file(
     rendering: Rendering | None = None,
     bits: int | None = None,
     raw_brightness: RawBrightness = "shot",
+    shares: Shares = ALL,
     overwrite: bool = False,
-) -> None:
+) -> Transfer:
     """Apply a saved style to one photo and write the result; arguments and errors as `stylize_file` and `applied`.
 
-    A style that is not fitted yet (`Target`) is fitted to this photo.
+    A style that is not fitted yet (`Target`) is fitted to this photo. Returns what was applied.
     """
     check_output(output, overwrite=overwrite)
     how = rendering or Rendering()
     loaded = load(content, side, raw_brightness)
     check_encodable(output, loaded.photo.size, bits)
     application = Application(mask, regions or RegionSettings(), decided, strength, strengths)
-    _, result = applied(style, loaded, how, application)
+    before = _kept(loaded, shares)
+    transfer, result = applied(style, loaded, how, application)
+    result = result if before is None else blended_(before, result, shares)
     amount = style.options.strength if strength is None else strength
     own = style.options.strengths if strengths is None else strengths
-    if _leaves(style.options, amount, own) and _copied(loaded.photo, output, side, bits, overwrite=overwrite):
-        return
-    _write(output, result, loaded.photo, bits, overwrite=overwrite)
+    left = shares.none or _leaves(style.options, amount, own)
+    if not (left and _copied(loaded.photo, output, side, bits, overwrite=overwrite)):
+        _write(output, result, loaded.photo, bits, overwrite=overwrite)
+    return transfer
 
 
 def each(
@@ -171,6 +193,11 @@ def each(
         except PhotostyleError as error:
             failure = Failure(content, error)
         yield content, output, failure
+
+
+def _kept(loaded: Loaded, shares: Shares) -> Tensor | None:
+    """The photo as it was, where its change will be blended: a fit may write over its pixels."""
+    return None if shares.all else loaded.image.clone()
 
 
 def _leaves(options: FitOptions, strength: float, strengths: Mapping[str, float]) -> bool:

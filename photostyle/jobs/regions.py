@@ -13,7 +13,7 @@ from photostyle.errors import MaskError
 from photostyle.io import CLASS_COLOURS, LabelMap, read_mask, read_mask_pair
 from photostyle.jobs.loading import Loaded, check_visible, explained
 from photostyle.options import FitOptions
-from photostyle.regions.labels import TINY, Decision, check_named, match
+from photostyle.regions.labels import SPECK, TINY, Decision, check_named, match
 from photostyle.regions.refine import refine
 from photostyle.regions.regions import WHOLE, Regions
 from photostyle.regions.settle import settle
@@ -34,8 +34,11 @@ class Segmentation(Protocol):
     @property
     def names(self) -> Collection[str]: ...  # noqa: D102
 
-    def __call__(self, images: Sequence[Tensor]) -> list[Regions]:
-        """Coarse soft regions of photos (3, H, W) in [0, 1] that shall be matched; of any size."""
+    def __call__(self, images: Sequence[Tensor], *, sure: bool = True) -> list[Regions]:
+        """Coarse soft regions of photos (3, H, W) in [0, 1] that shall be matched; of any size.
+
+        Where what is found can be unsure (`photostyle.regions.refine.confident`), it is given up if `sure`.
+        """
         ...
 
 
@@ -71,12 +74,14 @@ class RegionSettings:
         refine_masks: fit masks to their photos' edges; segmentations always are.
         mapping: content region to style region, see `photostyle.regions.labels.match`.
         keep: regions that stay as they are.
+        known: what `segment` found in the content and `fitted` made of it, where that is known already.
     """
 
     segment: Segmentation | None = None
     refine_masks: bool = True
     mapping: Mapping[str, str] = field(default_factory=dict)
     keep: Collection[str] = ()
+    known: Regions | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +134,7 @@ def plan(
             owners=[reference.region for reference in references],
             mapping=settings.mapping,
             keep=settings.keep,
+            speck=SPECK if masks[0] is None or masks[1] is None else 0.0,
         )
         if masks != (None, None) and not settings.keep and set(matched.sources) <= {WHOLE}:
             raise MaskError(
@@ -147,7 +153,7 @@ def prepare(references: Sequence[Reference], settings: RegionSettings) -> list[R
     if segment is None or segment.joint:
         return list(references)
     return [
-        reference if reference.regions else replace(reference, regions=segmented(reference.loaded, segment))
+        reference if reference.regions else replace(reference, regions=segmented(reference.loaded, segment, sure=False))
         for reference in references
     ]
 
@@ -157,10 +163,10 @@ def fitted(regions: Regions, image: Tensor) -> Regions:
     return refine(settle(regions, image), image)
 
 
-def segmented(photo: Loaded, segment: Segmentation) -> Regions:
-    """The regions of one photo, refined. Raises what the segmentation raises."""
+def segmented(photo: Loaded, segment: Segmentation, *, sure: bool = True) -> Regions:
+    """The regions of one photo, refined; not `sure` for a style. Raises what the segmentation raises."""
     with explained(photo.photo):
-        return fitted(segment([photo.image])[0], photo.image)
+        return fitted(segment([photo.image], sure=sure)[0], photo.image)
 
 
 def masked(photo: Loaded, mask: Path, labels: LabelMap, *, refined: bool) -> Regions:
@@ -199,7 +205,7 @@ def _regions(
     if mask_c:
         labels = _of_classes(mask_c, content, "--content-mask", "--style-mask")
         return masked(content, mask_c, labels, refined=refined), [regions for regions in styles if regions]
-    return segmented(content, segment), [regions for regions in styles if regions]
+    return settings.known or segmented(content, segment), [regions for regions in styles if regions]
 
 
 def _of_classes(mask: Path, photo: Loaded, given: str, other: str) -> LabelMap:

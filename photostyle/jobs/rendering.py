@@ -20,7 +20,7 @@ from photostyle.transfer.transfer import Transfer
 Mode = Literal["full", "grid", "auto"]
 MODES: tuple[str, ...] = get_args(Mode)
 FIT_PIXELS = 2_000_000
-FULL_PIXELS = 6 << 20  # up to here, a camera's 6 MP, `auto` lets the network see every pixel
+FULL_PIXELS = 2 << 20  # up to here, a screen's 2 MP, `auto` lets the network see every pixel
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class Rendering:
         mode: ``full``: the network sees every pixel. ``grid``: it sees about a megapixel (`photostyle.transfer.grid`).
             ``auto``: full up to `FULL_PIXELS`.
         memory: bytes for the network's work, beside the photo itself; None plans with what is free.
-        fit_pixels: statistics are measured on the photo reduced to this many pixels; 0 measures every pixel.
+        fit_pixels: statistics are measured on the photo reduced to this many pixels, or to what a grid is to be made
+            of if that is less, so that one pass does both; 0 measures every pixel.
         update: called with steps done and in all while a photo is rendered.
     """
 
@@ -52,9 +53,17 @@ class Rendering:
             return self.mode
         return "full" if size[0] * size[1] <= FULL_PIXELS else "grid"
 
+    def overwrites(self, size: tuple[int, int]) -> bool:
+        """Whether a photo of `size` (H, W) is gone once it is rendered: a grid is applied where it lies."""
+        return self.mode_for(size) == "grid"
+
+    def measured_pixels(self, size: tuple[int, int]) -> int:
+        """Of a photo of `size` (H, W) and its styles, about this many pixels are measured; 0 for every one."""
+        return min(self.fit_pixels, grid.PIXELS) if self.mode_for(size) == "grid" else self.fit_pixels
+
     def region_pixels(self, size: tuple[int, int]) -> int:
         """Regions of a photo of `size` (H, W) are wanted at about this many pixels; 0 for its own size."""
-        return self.fit_pixels and max(self.fit_pixels, grid.PIXELS) if self.mode_for(size) == "grid" else 0
+        return self.fit_pixels and grid.PIXELS if self.mode_for(size) == "grid" else 0
 
     def budget(self, model: WCT2) -> int:
         """Bytes for the network's work."""
@@ -80,6 +89,7 @@ def render(
     regions: Regions | None = None,
     strength: float | None = None,
     strengths: Mapping[str, float] | None = None,
+    known: Tensor | None = None,
 ) -> Tensor:
     """`Transfer.apply` for photos of any size; `image` may be overwritten with the result.
 
@@ -90,6 +100,7 @@ def render(
         regions: as for `Transfer.apply`, as what follows; of any size where a grid is rendered.
         strength: one for all regions.
         strengths: regions with a strength of their own.
+        known: what the image was reduced to before, as for `photostyle.transfer.grid.reduce`.
 
     Returns:
         The shape of `image`, not clamped.
@@ -106,5 +117,7 @@ def render(
         return tiling.apply(transfer, seen, weights, strength, strengths, tile=tile, update=update)
 
     if rendering.mode_for((image.shape[-2], image.shape[-1])) == "grid":
-        return grid.render_(transfer, image, regions, network=network, update=rendering.update)
+        return grid.render_(
+            transfer, image, regions, pixels=grid.PIXELS, network=network, known=known, update=rendering.update
+        )
     return network(image, regions)

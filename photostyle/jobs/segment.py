@@ -42,9 +42,9 @@ class ClassSegmentation:
         names = tuple(self.segmenter.classes)
         return CLASSES if names == tuple(ADE20K) else names
 
-    def __call__(self, images: Sequence[Tensor]) -> list[Regions]:
+    def __call__(self, images: Sequence[Tensor], *, sure: bool = True) -> list[Regions]:
         """See `Segmentation`."""
-        return [confident(self.probabilities(image), self.names) for image in images]
+        return [confident(self.probabilities(image), self.names, sure=sure) for image in images]
 
     def probabilities(self, image: Tensor) -> Tensor:
         """(K, h, w) of `names` for an image (3, H, W) in [0, 1]."""
@@ -66,8 +66,8 @@ class ClusterSegmentation:
     joint = True
     names = ()
 
-    def __call__(self, images: Sequence[Tensor]) -> list[Regions]:
-        """See `Segmentation`."""
+    def __call__(self, images: Sequence[Tensor], *, sure: bool = True) -> list[Regions]:
+        """See `Segmentation`; clusters are what they are, sure or not."""
         from photostyle.regions.clustering import cluster
 
         return cluster(self.model, images)

@@ -23,6 +23,8 @@ from photostyle.regions.sources import Source, Sources
 logger = logging.getLogger(__name__)
 
 TINY = 0.002  # a smaller share of its photo is too little to measure or to be seen as a region of its own
+SPECK = 0.005
+"""Share of a style photo under which what a segmentation found there is too little for a region ten times its share."""
 _BORDER_SIDE = 256  # neighbours are looked for on maps reduced to this long side
 
 
@@ -35,8 +37,8 @@ class Decision:
         share: its share of the photo, 0 to 1.
         takes: names of the style regions that serve it, one for each style; ``*`` is a whole style photo. Empty: none.
         styles: numbers of those styles.
-        reason: ``same name``, ``mapped``, ``related``, ``own style``, ``whole photo``, ``merged``, ``kept`` or
-            ``no style``.
+        reason: ``same name``, ``mapped``, ``related``, ``own style``, ``whole photo``, ``merged``, ``kept``,
+            ``no style`` or ``torn``.
         into: the region that a merged one went into.
     """
 
@@ -53,6 +55,8 @@ class Decision:
             return f"{what} is too small and joins {self.into}"
         if self.reason in ("kept", "no style"):
             return f"{what} stays as it is ({self.reason})"
+        if self.reason == "torn":
+            return f"{what} takes the whole style (a look of its own tears surfaces)"
         names = ", ".join(dict.fromkeys("the whole style" if name == WHOLE else name for name in self.takes))
         return f"{what} takes {names} ({self.reason})"
 
@@ -79,6 +83,7 @@ def match(
     owners: Sequence[str | None] | None = None,
     mapping: Mapping[str, str] | None = None,
     keep: Collection[str] = (),
+    speck: float = 0.0,
 ) -> Match:
     """Find each content region's style.
 
@@ -92,6 +97,8 @@ def match(
         owners: for each style, the content region that it is meant for; None serves all others. All None if left out.
         mapping: content region to style region, ``*`` for the whole style photo.
         keep: regions that stay as they are.
+        speck: a style region of a smaller share serves no content region of ten times its share, by its name or a
+            related one: segmentations find specks of anything (`SPECK`). 0 takes all.
 
     Raises:
         MaskError: `mapping` takes a region that no style has; or `mapping`, `owners` or `keep` name one that the photo
@@ -116,7 +123,10 @@ def match(
         if name in keep:
             decisions.append(Decision(name, share, (), (), "kept"))
             continue
-        found, reason = _find(name, meant, common, available, wanted)
+        enough = [
+            _large(regions, names, min(speck, share / 10)) for regions, names in zip(styles, available, strict=True)
+        ]
+        found, reason = _find(name, meant, common, available, wanted, enough)
         if found:
             sources[name] = found
         serving = found or sources.get(WHOLE, [])
@@ -152,6 +162,7 @@ def _find(
     common: Sequence[int],
     available: Sequence[Collection[str]],
     mapping: Mapping[str, str],
+    enough: Sequence[Collection[str]],
 ) -> tuple[list[Source], str]:
     own = [number for number, owner in enumerate(meant) if owner == name]
     if own:
@@ -162,10 +173,18 @@ def _find(
         return [Source(n, target) for n in common if target == WHOLE or target in available[n]], "mapped"
     # Two photos' unsure parts need have nothing in common, so they are no match for each other.
     for candidate in () if name == UNSURE else (name, *RELATED.get(name, ())):
-        found = [Source(n, candidate) for n in common if candidate in available[n]]
+        found = [Source(n, candidate) for n in common if candidate in enough[n]]
         if found:
             return found, "same name" if candidate == name else "related"
     return [], "whole photo"
+
+
+def _large(regions: Regions | Collection[str] | None, names: Collection[str], share: float) -> Collection[str]:
+    """Those of a style's names that have at least this share of it, where that is known."""
+    if not isinstance(regions, Regions):
+        return names
+    area = regions.size[0] * regions.size[1]
+    return {name for name in names if regions.pixels(name) >= share * area}
 
 
 def sizeable(regions: Regions | Collection[str] | None) -> set[str]:

@@ -12,7 +12,7 @@ RELATED: Mapping[str, tuple[str, ...]] = {
     "vegetation": ("mountain", "ground"),
     "water": ("sky",),
     "building": ("object",),
-    "ground": ("mountain", "vegetation"),
+    "ground": ("mountain",),
     "mountain": ("ground", "vegetation"),
     "object": ("building",),
     "person": (),
@@ -20,5 +20,6 @@ RELATED: Mapping[str, tuple[str, ...]] = {
     "ceiling": ("wall",),
 }
 """Where an orphan looks, nearest first. Water takes its colour from the sky above it and never from the ground; nothing
-stands in for a sky; the kinds of land stand in for each other, and so do the things that people made. Walls are houses
-from inside. Skin takes the look of people or, with the whole photo, that of the whole style, and of nothing between."""
+stands in for a sky; the kinds of land stand in for each other, but for vegetation, which makes green asphalt of ground;
+and so do the things that people made. Walls are houses from inside. Skin takes the look of people or, with the whole
+photo, that of the whole style, and of nothing between."""

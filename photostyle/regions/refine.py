@@ -74,18 +74,21 @@ def refine(regions: Regions, image: Tensor) -> Regions:
     return Regions(dict(zip(regions.weights, result, strict=False)), hard=False)
 
 
-def confident(probabilities: Tensor, names: Sequence[str]) -> Regions:
-    """Regions of a network's class probabilities (K, h, w), given up where it is unsure.
+def confident(probabilities: Tensor, names: Sequence[str], *, sure: bool = True) -> Regions:
+    """Regions of a network's class probabilities (K, h, w), given up where it is unsure if `sure`.
 
     What counts is how likely the best class is on average around a pixel, so that the narrow seam between two regions
     that are sure of themselves stays theirs. As that average falls from `SURE` to `GUESSED`, weight goes from the
     classes to a region of its own, ``unsure``, which takes the look of the whole style photo
     (`photostyle.regions.labels.match`).
+
+    Of a style photo (not `sure`) nothing is seen but statistics: there every pixel counts for each class by how likely
+    it is. A night's sky of which the network is half sure says more of night skies than the two stars that it knows.
     """
     present = [k for k in range(len(names)) if float(probabilities[k].mean()) > _PRESENT]
     radius = max(1, round(max(probabilities.shape[-2:]) * _AROUND))
     best = box_mean(probabilities.amax(0)[None, None], radius)[0, 0]
-    trust = ((best - GUESSED) / (SURE - GUESSED)).clamp(0, 1)
+    trust = ((best - GUESSED) / (SURE - GUESSED)).clamp(0, 1) if sure else torch.ones_like(best)
     weights = {names[k]: probabilities[k] * trust for k in present}
     unsure = (1 - torch.stack(list(weights.values())).sum(0)).clamp(0, 1)
     return Regions(weights | ({UNSURE: unsure} if float(unsure.mean()) > _PRESENT else {}), hard=False)

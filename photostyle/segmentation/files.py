@@ -58,7 +58,8 @@ def read_network(path: str | os.PathLike[str]) -> tuple[nn.Module, Architecture,
 
 
 def built(architecture: Architecture, tensors: Mapping[str, Tensor], path: Path) -> nn.Module:
-    """A network of `architecture` for `tensors`, once without memory: what is described may be of absurd size.
+    """A network of `architecture` to `fill` with `tensors`. It is made without memory first: what is described may be
+    of absurd size, and drawing random weights takes as long as a small photo does.
 
     Raises:
         WeightsError: there is no such network, or names and shapes of the tensors are not its own.
@@ -66,15 +67,22 @@ def built(architecture: Architecture, tensors: Mapping[str, Tensor], path: Path)
     try:
         check_options(architecture.options)
         with torch.device("meta"):
-            files.check_layout(_made(architecture), tensors, path, ignored=_COUNTER)
-        return _made(architecture)
+            ours = plain(architecture)
+            network = build(architecture) if ours is None else ours
+            files.check_layout(network, tensors, path, ignored=_COUNTER)
+        if ours is None:  # it may hold more than tensors
+            return build(architecture)
     except (ParameterError, ValueError) as error:
         raise WeightsError(f"{path}: {one_line(error)}") from error
-
-
-def _made(architecture: Architecture) -> nn.Module:
-    network = plain(architecture)
-    return build(architecture) if network is None else network
+    for module in network.modules():  # `to_empty` would load sympy for it, a third of a second
+        for name, values in [*module.named_parameters(recurse=False)]:
+            setattr(module, name, nn.Parameter(torch.empty(values.shape, dtype=values.dtype)))
+        for name, buffer in [*module.named_buffers(recurse=False)]:
+            setattr(module, name, torch.empty(buffer.shape, dtype=buffer.dtype))
+    for name, counter in network.named_buffers():
+        if name.endswith(_COUNTER):
+            counter.zero_()
+    return network
 
 
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:

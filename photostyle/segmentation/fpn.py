@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 if TYPE_CHECKING:
     from photostyle.segmentation.network import Architecture
@@ -37,6 +39,31 @@ def plain(architecture: Architecture) -> nn.Module | None:
         return None
     stem, pyramid, segmentation = numbers[4:]
     return _Network(widths, stem, pyramid, segmentation, len(architecture.classes))
+
+
+@torch.no_grad()
+def fused(network: nn.Module) -> nn.Module:
+    """A network of `plain` in eval mode whose batch normalisations are part of the convolutions before them, in place.
+
+    A sixth less to do, and the same outputs but for rounding. Any other network comes back as it is.
+    """
+    if not isinstance(network, _Network):
+        return network
+    encoder = network.encoder["model"]
+    assert isinstance(encoder, _Encoder)
+    pairs: list[tuple[nn.Module, str, nn.Module, str]] = [(encoder.conv1, "0", encoder.conv1, "1")]
+    pairs += [(encoder.conv1, "3", encoder.conv1, "4"), (encoder.conv1, "6", encoder, "bn1")]
+    for block in [module for module in encoder.modules() if isinstance(module, _Block)]:
+        pairs += [(block, "conv1", block, "bn1"), (block, "conv2", block, "bn2")]
+        if isinstance(block.downsample, nn.Sequential):
+            pairs.append((block.downsample, "1", block.downsample, "2"))
+    for owner, name, other, after in pairs:
+        convolution, norm = owner.get_submodule(name), other.get_submodule(after)
+        assert isinstance(convolution, nn.Conv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
+        owner.register_module(name, fuse_conv_bn_eval(convolution, norm).requires_grad_(False))
+        other.register_module(after, nn.Identity())
+    return network
 
 
 class _Network(nn.Module):

@@ -15,6 +15,7 @@ from photostyle.errors import WeightsError
 from photostyle.segmentation import ade20k
 from photostyle.segmentation.checkpoint import PICKLES, read_checkpoint, refuse_pickle
 from photostyle.segmentation.files import fill, read_network
+from photostyle.segmentation.fpn import fused
 from photostyle.segmentation.network import build
 from photostyle.segmentation.segmenter import Segmenter
 from photostyle.weights import find_entry, scenes_file
@@ -51,8 +52,8 @@ def load_segmenter(name: str = EMBEDDED, device: str | torch.device = "cpu") -> 
         licence, shown = extra.get("licence", "not stated"), "scenes" if name == EMBEDDED else path.stem
         return _log(
             Segmenter(
-                network, architecture.classes, name=shown, licence=licence, working_side=WORKING_SIDE, scales=SCALES,
-                temperatures=_temperatures(extra, architecture.classes, path), device=place,
+                fused(network), architecture.classes, name=shown, licence=licence, working_side=WORKING_SIDE,
+                scales=SCALES, temperatures=_temperatures(extra, architecture.classes, path), device=place,
             )
         )  # fmt: skip
     if path.suffix.lower() in PICKLES and os.path.isfile(path):

@@ -10,6 +10,7 @@ too little about colours in a short training. Errors of features are in units of
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,7 @@ class DecodersTraining:
         style: λ of AdaIN; the paper's is 10.
         grade: how strongly graded crops are graded.
         only: the decoders to train, as ``"wct4"``; empty for all.
+        average: decay of the averaged decoders, which are the result.
         seed: of everything random.
         validate_every, checkpoint_every: in steps.
     """
@@ -61,6 +63,7 @@ class DecodersTraining:
     style: float = 10.0
     grade: float = 1.0
     only: tuple[str, ...] = ()
+    average: float = 0.998
     seed: int = 0
     validate_every: int = 200
     checkpoint_every: int = 100
@@ -88,9 +91,10 @@ class DecodersTrainer(Run[DecodersTraining, Tensor]):
 
     columns = (
         "wct", "photowct", "content", "style", "pixels", *(f"psnr_{name}{level}" for name in ("wct", "photowct")
-        for level in SETS[name]), "held_content", "held_style",
+        for level in SETS[name]), "psnr_adain4", "held_content", "held_style",
     )  # fmt: skip
-    parts = ("decoders", "optimizer", "schedule")
+    parts = ("decoders", "average", "optimizer", "schedule")
+    averaged = ("average", "decoders")
 
     def __init__(self, config: DecodersTraining, out: Path, encoder: FeatureEncoder, photos: Sequence[Tensor]) -> None:
         super().__init__(config, out, next(encoder.parameters()).device)
@@ -98,6 +102,7 @@ class DecodersTrainer(Run[DecodersTraining, Tensor]):
         self.encoder = encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         decoders = Decoders(DecodersConfig(encoder.config.widths, fingerprint(encoder)))
         self.decoders = decoders.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.decoders).requires_grad_(False)
         crops = data.random_crops(self.photos, CALIBRATION_CROPS, config.crop, data.step_generator(config.seed, -1))
         with torch.no_grad():
             found = self.encoder(crops.to(self.device), FEATURE_LAYERS)
@@ -112,6 +117,12 @@ class DecodersTrainer(Run[DecodersTraining, Tensor]):
         images = data.random_crops(self.photos, c.batch, c.crop, generator)
         images[::2] = data.random_grade(images[::2], generator, c.grade)
         return images
+
+    def start_from(self, decoders: Decoders) -> None:
+        """Take the weights of other decoders of the same encoder. Raises ParameterError if they are of another."""
+        decoders.check(self.encoder)
+        for mine in (self.decoders, self.average):
+            mine.load_state_dict(decoders.state_dict())
 
     def clipped(self) -> Iterable[Iterable[Tensor]]:
         """The parameters of each decoder, which are trained side by side and have nothing to do with each other."""
@@ -145,17 +156,19 @@ class DecodersTrainer(Run[DecodersTraining, Tensor]):
         pixels = self.config.pixels * F.mse_loss(again, images)
         return {**terms, "content": content, "style": self.config.style * style, "pixels": pixels}
 
-    def adain_losses(self, found: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def adain_losses(self, found: Mapping[str, Tensor], decoders: Decoders | None = None) -> tuple[Tensor, Tensor]:
         """Content and style loss of the contents, the first half of a batch, in the style of the second half.
 
         Args:
             found: features of the batch in relu1_1 … relu4_1.
+            decoders: to judge; None for those in training.
         """
+        decoders = decoders or self.decoders
         content, style = found["relu4_1"].chunk(2)
         mean, deviation = _statistics(content)
         target_mean, target_deviation = _statistics(style)
         target = (content - mean) / deviation * target_deviation + target_mean
-        again = self.encoder(self.decoders.get("adain", 4)(target), _ADAIN_LAYERS)
+        again = self.encoder(decoders.get("adain", 4)(target), _ADAIN_LAYERS)
         distance = torch.zeros((), device=self.device)
         for name, features in again.items():
             ours, theirs = _statistics(features), _statistics(found[name].chunk(2)[1])
@@ -165,23 +178,23 @@ class DecodersTrainer(Run[DecodersTraining, Tensor]):
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """PSNR (dB) of reconstructions of the held photos' middles, and AdaIN's losses on pairs of them."""
+        """PSNR (dB) of the averaged decoders' reconstructions of held photos' middles, and AdaIN's losses on pairs."""
         large = [photo for photo in self.held if min(photo.shape[-2:]) >= MIN_SIDE]
         scores: dict[str, list[Tensor]] = {}
         squares = []
         for photo in large:
             image, locations = data.middle(photo, multiple=MULTIPLE).to(self.device), list[Tensor]()
             found = self.encoder(image, FEATURE_LAYERS, locations=locations)
-            for name in ("wct", "photowct"):
-                for level in SETS[name]:
-                    output = self.decoders.get(name, level)(found[FEATURE_LAYERS[level - 1]], locations)
+            for name, levels in SETS.items():
+                for level in levels:
+                    output = self.average.get(name, level)(found[FEATURE_LAYERS[level - 1]], locations)
                     scores.setdefault(f"psnr_{name}{level}", []).append(psnr(output.clamp(0, 1), image))
             squares.append(data.middle(photo, 128, MULTIPLE))
         results = {name: float(torch.cat(values).mean()) for name, values in scores.items()}
         equal = [square for square in squares if square.shape == squares[0].shape]
         if len(equal) > 1:
             pairs = torch.cat(equal[: len(equal) // 2 * 2]).to(self.device)
-            content, style = self.adain_losses(self.encoder(pairs, _ADAIN_LAYERS))
+            content, style = self.adain_losses(self.encoder(pairs, _ADAIN_LAYERS), self.average)
             results |= {"held_content": float(content), "held_style": float(style)}
         return results
 

@@ -2,17 +2,23 @@
 
 Each step shows crops of photos, every one of which is to take a look drawn for it (Dumoulin et al., ICLR 2017):
 
-    L = α L_content + β L_style + γ L_tv
+    L = α L_content + β L_style + γ L_tv + δ L_flat
     L_content = ‖F(y) - F(x)‖² / E‖F - E F‖²             features of result y and photo x at relu3_1
     L_style   = mean over l of ‖G_l(y) - A_l‖² / ‖A_l‖²  Gram matrices at relu1_1 … relu4_1, A those of the look's photo
+    L_tv      = mean ‖∇y‖²                               total variation
+    L_flat    = mean exp(-‖∇x‖²/2σ²) ‖∇y‖²               the same where the photo is flat
 
-Both are without a unit, so that α/β means the same for every look and encoder. The encoder is used as it is: with the
-weights of `photostyle.methods.backbone.normalised`, channels that fire on few photos give Gram matrices thousands of
-times a look's, and little else is learned.
+The last one is none of that paper's: a Gram matrix asks for strokes and does not say where, and what serves it most
+cheaply is a bright rim along a silhouette and a weave on a wall. Where the photo has an edge, a stroke costs nothing.
+
+The first two are without a unit, so that α/β means the same for every look and encoder. The encoder is used as it is:
+with the weights of `photostyle.methods.backbone.normalised`, channels that fire on few photos give Gram matrices
+thousands of times a look's, and little else is learned.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +39,7 @@ from photostyle.training.running import Run, one_cycle
 from photostyle.training.settings import check_numbers, from_table
 
 CALIBRATION_CROPS = 48
+EDGE = 0.03  # σ, a difference of neighbours in [0, 1]: above the grain of photos, below their edges
 LOOK_RATE = 4.0  # times the learning rate for scales and shifts: each look sees a fraction of the crops
 CONTENT_LAYER = "relu3_1"
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -53,8 +60,9 @@ class FeedForwardTraining:
         crop: side of a crop in pixels, a multiple of 4, at least 32.
         style_side: long side in pixels that styles are reduced to; the smaller, the finer are strokes on a photo.
         learning_rate: its peak.
-        content, style, variation: α, β and γ.
+        content, style, variation, flat: α, β, γ and δ.
         widths, blocks, norm: of the network (`photostyle.network.feedforward.FeedForwardConfig`).
+        average: decay of the averaged network, which is the result.
         seed: of everything random.
         validate_every, checkpoint_every: in steps.
     """
@@ -71,9 +79,11 @@ class FeedForwardTraining:
     content: float = 1.0
     style: float = 3.0
     variation: float = 5.0
+    flat: float = 0.0
     widths: tuple[int, int, int] = (16, 32, 48)
     blocks: int = 4
     norm: Norm = "instance"
+    average: float = 0.998
     seed: int = 0
     validate_every: int = 500
     checkpoint_every: int = 250
@@ -120,8 +130,9 @@ class FeedForwardTrainer(Run[FeedForwardTraining, tuple[Tensor, Tensor]]):
         WeightsError: ``config.init`` is missing, damaged or of another network.
     """
 
-    columns = ("content", "style", "variation", "held_content", "held_style")
-    parts = ("network", "optimizer", "schedule")
+    columns = ("content", "style", "variation", "flat", "held_content", "held_style")
+    parts = ("network", "average", "optimizer", "schedule")
+    averaged = ("average", "network")
 
     def __init__(
         self,
@@ -148,6 +159,7 @@ class FeedForwardTrainer(Run[FeedForwardTraining, tuple[Tensor, Tensor]]):
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if config.init:
             self.load(config.init, ("network",))
+        self.average = copy.deepcopy(self.network).requires_grad_(False)
         looks = [p for name, p in self.network.named_parameters() if name.endswith(("norm.scale", "norm.shift"))]
         self.optimizer, self.schedule = one_cycle(
             self.network, looks, rate=config.learning_rate, factor=LOOK_RATE, weight_decay=0.0, steps=config.steps
@@ -167,7 +179,11 @@ class FeedForwardTrainer(Run[FeedForwardTraining, tuple[Tensor, Tensor]]):
         content, style = self.distances(result, images, looks.tolist())
         c = self.config
         terms = {"content": c.content * content, "style": c.style * style}
-        return terms | {"variation": c.variation * total_variation(result)} if c.variation else terms
+        if c.variation:
+            terms["variation"] = c.variation * total_variation(result)
+        if c.flat:
+            terms["flat"] = c.flat * flat_variation(result, images)
+        return terms
 
     def distances(self, result: Tensor, images: Tensor, looks: Sequence[int]) -> tuple[Tensor, Tensor]:
         """L_content and L_style of (B, 3, H, W) from the photos that they were, each towards its look."""
@@ -185,17 +201,16 @@ class FeedForwardTrainer(Run[FeedForwardTraining, tuple[Tensor, Tensor]]):
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """The distances on the middles of the held photos, mean over photos and looks."""
+        """The distances on the middles of the held photos, mean over photos and looks; of the averaged network."""
         side = self.config.crop
         squares = [data.middle(photo, side) for photo in self.held if min(photo.shape[-2:]) >= side]
-        self.network.eval()
+        self.average.eval()
         found = []
         for image in squares:
             image = image.to(self.device)
             for look, weights in enumerate(torch.eye(len(self.grams), device=self.device)):
-                result = self.network(image, weights[None])
+                result = self.average(image, weights[None])
                 found.append(torch.stack(self.distances(result, image, [look])))
-        self.network.train()
         if not found:
             return {}
         content, style = torch.stack(found).mean(0).tolist()
@@ -205,3 +220,12 @@ class FeedForwardTrainer(Run[FeedForwardTraining, tuple[Tensor, Tensor]]):
         image = style[None].to(self.device).float() / 255
         size = size_of(image)
         return fitted(image, reduced(size, min(1.0, self.config.style_side / max(size))))
+
+
+def flat_variation(result: Tensor, photo: Tensor) -> Tensor:
+    """L_flat of results (B, 3, H, W) of photos of that shape, both in [0, 1]."""
+    along = []
+    for axis in (-2, -1):
+        slope = photo.diff(dim=axis).square().sum(1, keepdim=True)
+        along.append((torch.exp(-slope / (2 * EDGE**2)) * result.diff(dim=axis).square()).mean())
+    return torch.stack(along).sum()

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from photostyle.errors import WeightsError
 from photostyle.io.files import atomic_write, ensure_folder
+from photostyle.training.averaging import follow
 from photostyle.weights.files import one_line
 
 CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
@@ -81,12 +82,14 @@ class Run(ABC, Generic[C, B]):
     Attributes:
         columns: of the log, after ``step``, ``seconds`` and ``loss``: names of the losses and of validation's figures.
         parts: attributes with a ``state_dict`` that make up a checkpoint.
+        averaged: names of the average, if there is one, and of what it follows, among `parts`.
         clip: largest norm of the gradient.
         step: steps done.
     """
 
     columns: tuple[str, ...]
     parts: ClassVar[tuple[str, ...]]
+    averaged: ClassVar[tuple[str, str] | None] = None
     clip: ClassVar[float] = 1.0
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler | None = None
@@ -145,7 +148,7 @@ class Run(ABC, Generic[C, B]):
             raise WeightsError(f"{checkpoint}: missing, damaged or of another network ({one_line(error)})") from error
 
     def advance(self, batch: B) -> dict[str, Tensor]:
-        """One step; its ``loss`` and the terms of it."""
+        """One step, and one of the average; its ``loss`` and the terms of it."""
         terms = self.losses(batch, self.step)
         loss = torch.stack(list(terms.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)
@@ -156,6 +159,9 @@ class Run(ABC, Generic[C, B]):
         if self.schedule is not None:
             self.schedule.step()
         self.step += 1
+        if self.averaged:
+            average, network = (getattr(self, name) for name in self.averaged)
+            follow(average, network, getattr(self.config, "average"), self.step)  # noqa: B009 - of those who have one
         return {"loss": loss, **terms}
 
     def stop(self) -> None:

@@ -59,6 +59,7 @@ class SceneTrainer(Run[SceneConfig, Views]):
 
     columns: tuple[str, ...] = ("labels", "dice", "distillation", "consistency")
     parts = ("network", "average", "heads", "optimizer")
+    averaged = ("average", "network")
     clip = 2.0
 
     def __init__(self, config: SceneConfig, out: Path, device: torch.device) -> None:
@@ -146,17 +147,6 @@ class SceneTrainer(Run[SceneConfig, Views]):
             terms["consistency"] = c.consistency * (apart * sure).mean()
         return terms
 
-    @torch.no_grad()
-    def update_average(self) -> None:
-        """One step of the exponential moving average of weights and statistics, shorter at the start."""
-        decay = min(self.config.average, (1 + self.step) / (10 + self.step))
-        for mine, theirs in zip(self._tensors(self.average), self._tensors(self.network), strict=True):
-            mine.lerp_(theirs, 1 - decay)
-
-    @staticmethod
-    def _tensors(network: nn.Module) -> Sequence[Tensor]:
-        return [tensor for tensor in network.state_dict().values() if tensor.is_floating_point()]
-
     @torch.inference_mode()
     def predict(self, image: Tensor) -> Tensor:
         """Probabilities (K, h, w) of the averaged network for (3, H, W) in [0, 1] at the next multiple of 32."""
@@ -184,11 +174,9 @@ class SceneTrainer(Run[SceneConfig, Views]):
         return [self.network.parameters()]
 
     def advance(self, batch: Views) -> dict[str, Tensor]:
-        """One step, and one of the average."""
+        """One step, at the rate that is its turn."""
         # The network draws for its dropout; seeded by the step, a resumed run draws the same.
         torch.manual_seed(self.config.seed * 1_000_003 + self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate(self.step)
-        terms = super().advance(batch)
-        self.update_average()
-        return terms
+        return super().advance(batch)

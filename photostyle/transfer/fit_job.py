@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from torch import Tensor
@@ -35,6 +35,7 @@ class Job:
         with_whole: whether the whole images are measured, as the region ``*``: because something takes their
             statistics or is drawn towards them.
         known: moments of the styles where they were measured before; then there are no images of them.
+        known_courses: then, the courses of their sky and water.
     """
 
     contents: Sequence[tuple[Tensor, Regions | None]]
@@ -44,6 +45,7 @@ class Job:
     sources: Sources
     with_whole: bool
     known: Sequence[SiteMoments] | None = None
+    known_courses: Sequence[Mapping[str, Tensor]] | None = None
 
 
 def job(
@@ -79,7 +81,8 @@ def job(
     needed_s = [source.region for found in sources.values() for source in found]
     with_whole = WHOLE in {*needed_c, *needed_s} or chosen.unmatched == "whole"
     images = _zip(contents, region_c, needed_c), _zip(styles, region_s, needed_s)
-    return Job(*images, shares, _regularized(chosen, model), sources, with_whole, known)
+    courses = [each.courses for each in style.styles] if isinstance(style, Target) else None
+    return Job(*images, shares, _regularized(chosen, model), sources, with_whole, known, courses)
 
 
 def _known(

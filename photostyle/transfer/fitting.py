@@ -146,6 +146,7 @@ def _fit(
     walkers = [walk(model, padded, job.options.at) for (padded, _), _ in prepared_c]
     last = "" if image else site_groups(job.options.at)[-1][-1]
     outputs: list[Tensor] = []
+    courses = measuring.taken_courses(job)
     # All content images reach a site before any goes on: what lies behind it depends on the map that they share.
     states = [next(walker) for walker in walkers]
     while not outputs:
@@ -165,10 +166,10 @@ def _fit(
     if outputs:
         how = job.options
         outputs = [
-            smoothed(as_batch(image), styled, regions, how, how.strength, how.strengths)
+            smoothed(as_batch(image), styled, regions, how, how.strength, how.strengths, courses)
             for (image, regions), styled in zip(job.contents, outputs, strict=True)
         ]
-    return Transfer(model, job.options, maps), outputs
+    return Transfer(model, job.options, maps, courses), outputs
 
 
 def _style_pass(model: WCT2, image: Tensor, regions: Regions | None, job: Job) -> dict[str, dict[str, Measured]]:

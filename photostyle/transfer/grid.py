@@ -38,6 +38,7 @@ def render_(
     *,
     pixels: int = PIXELS,
     network: Callable[[Tensor, Regions | None], Tensor] | None = None,
+    known: Tensor | None = None,
     update: Callable[[int, int], None] | None = None,
 ) -> Tensor:
     """Stylize an image of any size in place, at the cost of a small one.
@@ -50,6 +51,7 @@ def render_(
         strengths: as for `Transfer.apply`.
         pixels: about how many pixels the network sees.
         network: what the reduced image (B, 3, h, w) becomes; None is ``transfer.apply``.
+        known: as for `reduce`.
         update: called with the rows done and in all.
 
     Raises:
@@ -58,31 +60,49 @@ def render_(
     if image.dtype != torch.float32:
         raise ParameterError(f"an image that is changed in place must be float32, got {image.dtype}")
     batch = shaped(image)
-    small, weights = reduce(batch, Regions.from_labels(regions) if isinstance(regions, Tensor) else regions, pixels)
+    found = Regions.from_labels(regions) if isinstance(regions, Tensor) else regions
+    small, weights = reduce(batch, found, pixels, known)
     small = small.to(next(transfer.model.parameters()).device)
     styled = network(small, weights) if network else transfer.apply(small, weights, strength, strengths)
     fit_grid(small, styled).apply_(batch, update)
     return image
 
 
-def reduce(image: Tensor, regions: Regions | None, pixels: int) -> tuple[Tensor, Regions | None]:
+def reduced_size(size: tuple[int, int], pixels: int) -> tuple[int, int]:
+    """(h, w) of about `pixels` pixels with the proportions of `size`; never larger.
+
+    Raises:
+        ParameterError: `pixels` is too few for 16 pixels a side.
+    """
+    scale = (pixels / (size[0] * size[1])) ** 0.5
+    if scale >= 1:
+        return size
+    if pixels < MIN_SIDE**2:
+        raise ParameterError(f"{pixels} pixels are too few for the network; {MIN_SIDE**2} are the least")
+    # At least, for a panorama far longer than high.
+    return max(MIN_SIDE, round(size[0] * scale)), max(MIN_SIDE, round(size[1] * scale))
+
+
+def reduce(
+    image: Tensor, regions: Regions | None, pixels: int, known: Tensor | None = None
+) -> tuple[Tensor, Regions | None]:
     """An image (B, 3, H, W) and its regions, antialiased down to about `pixels` pixels; never enlarged.
 
-    Regions may have another size than the image, and are brought to the size that it gets.
+    Regions may have another size than the image, and are brought to the size that it gets. `known`, (B, 3, h, w) or
+    (3, h, w), is what this made of the image before: it is taken where it has that size, as a large image takes long.
 
     Raises:
         MaskError: the regions' proportions are not the image's.
         ParameterError: `pixels` is too few for 16 pixels a side.
     """
-    height, width = image.shape[-2:]
+    full = (image.shape[-2], image.shape[-1])
     if regions:
-        regions.check_proportions((height, width))
-    scale = (pixels / (height * width)) ** 0.5
-    if scale >= 1:
-        return image, regions and regions.resized((height, width))
-    size = (max(1, round(height * scale)), max(1, round(width * scale)))
-    if pixels < MIN_SIDE**2:
-        raise ParameterError(f"{pixels} pixels are too few for the network; {MIN_SIDE**2} are the least")
-    size = (max(size[0], MIN_SIDE), max(size[1], MIN_SIDE))  # a panorama far longer than high
-    small = F.interpolate(image.float(), size, mode="bilinear", antialias=True, align_corners=False)
+        regions.check_proportions(full)
+    size = reduced_size(full, pixels)
+    if size == full:
+        return image, regions and regions.resized(full)
+    if known is not None and tuple(known.shape[-2:]) == size:
+        small = shaped(known)
+    else:
+        small = F.interpolate(image.float(), size, mode="bilinear", antialias=True, align_corners=False)
     return small, regions and regions.resized(size)

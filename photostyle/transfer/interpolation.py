@@ -98,7 +98,8 @@ def interpolate(first: Window, second: Window, share: float) -> Transfer:
             (map_a, moments_a), (map_b, moments_b) = ends
             if map_a and map_b and moments_a and moments_b:
                 maps[site][region] = _between(a, (map_a, moments_a), (map_b, moments_b), share)
-    return Transfer(a.model, a.options, maps)
+    courses = {n: torch.lerp(bands, b.courses[n], share) for n, bands in a.courses.items() if n in b.courses}
+    return Transfer(a.model, a.options, maps, courses)
 
 
 def _between(

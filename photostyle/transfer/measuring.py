@@ -15,6 +15,7 @@ from torch import Tensor
 from photostyle.network.wct2 import WCT2
 from photostyle.regions.regions import WHOLE, Regions
 from photostyle.transfer import matching
+from photostyle.transfer.course import mixed, style_courses
 from photostyle.transfer.fit_job import Job
 from photostyle.transfer.mapping import SiteMap
 from photostyle.transfer.matching import Moments
@@ -46,8 +47,22 @@ class Measured:
 def target(model: WCT2, request: Job, names: Sequence[str] | None, measured: Sequence[SiteMoments]) -> Target:
     """What was measured of the styles of a `target_job`, under their names."""
     called = [f"style {i}" for i in range(1, len(measured) + 1)] if names is None else names
-    found = zip(called, request.shares, measured, strict=True)
+    found = zip(called, request.shares, measured, courses(request), strict=True)
     return Target(model, request.options, tuple(StyleMoments(*each) for each in found))
+
+
+def courses(request: Job) -> Sequence[Mapping[str, Tensor]]:
+    """The courses of each style's sky and water: those that are known, or measured of its image."""
+    if request.known_courses is not None:
+        return request.known_courses
+    if not request.options.gradient:
+        return [{} for _ in request.styles]
+    return [style_courses(image, regions) for image, regions in request.styles]
+
+
+def taken_courses(request: Job) -> dict[str, Tensor]:
+    """The course that each of the content's regions takes."""
+    return mixed(courses(request), request.sources, request.shares)
 
 
 def style_moments(

@@ -69,7 +69,12 @@ def mix_transfers(transfers: Sequence[Transfer], weights: Sequence[float] | None
             for region in dict.fromkeys(name for found in here for name in found)
             if all(region in found or WHOLE in found for found in here)
         }
-    return Transfer(first.model, options, maps)
+    courses = {
+        region: torch.stack([t.courses[region] * share for t, share in zip(transfers, shares, strict=True)]).sum(0)
+        for region in first.courses
+        if all(region in transfer.courses for transfer in transfers)
+    }
+    return Transfer(first.model, options, maps, courses)
 
 
 def _mean(maps: Sequence[SiteMap], shares: Sequence[float]) -> SiteMap:

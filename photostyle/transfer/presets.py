@@ -6,7 +6,8 @@ photo that it is applied to: ``NUMBER/SITE/REGION/mean`` (C,), ``…/covariance`
 that a fit to the file equals a fit to the style photos; and metadata ``styles`` (JSON of names and shares). Both have
 metadata ``format``, ``version``, ``model`` (name), ``model_hash`` (`WCT2.fingerprint`), ``unpool``, ``options`` (JSON
 of `FitOptions`) and ``sha256`` of all the rest, as a flipped bit gives plausible but wrong photos; files of before it
-was written are read without.
+was written are read without. Where the style has a sky or water there is also ``course/REGION`` or
+``NUMBER/course/REGION``, (bands, 3): its colours by height.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from photostyle.io.files import atomic_write
 from photostyle.network.wct2 import LEVELS, WCT2
 from photostyle.options import STAGES, FitOptions
 from photostyle.regions.regions import WHOLE
+from photostyle.transfer.course import BANDS
 from photostyle.transfer.mapping import SiteMap
 from photostyle.transfer.matching import AffineMap, Moments
 from photostyle.transfer.targets import StyleMoments, Target
@@ -37,6 +39,8 @@ from photostyle.weights.files import one_line, tensor_digest
 FORMAT = "photostyle-transfer"
 FITTED, UNFITTED = "1", "2"
 SUFFIX = ".style"
+_COURSE = "course"
+_NAMES = {"format", "version", "model", "model_hash", "unpool", "options", "styles", "sha256"}  # of metadata
 _LARGEST = 1e30  # where float32 cannot even hold squares
 _DAMAGE = (
     OSError, SafetensorError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError,
@@ -57,6 +61,8 @@ def save_transfer(transfer: Transfer, path: Path, *, overwrite: bool = False) ->
             tensors[f"{key}/matrix"] = m.affine.matrix.to("cpu", torch.float32).contiguous()
             tensors[f"{key}/bias"] = m.affine.bias.to("cpu", torch.float32).contiguous()
             tensors[f"{key}/range"] = torch.tensor([m.low, m.high], dtype=torch.float32)
+    for region, bands in transfer.courses.items():
+        tensors[f"{_COURSE}/{region}"] = bands.to("cpu", torch.float32).contiguous()
     _write(path, transfer, FITTED, tensors, {}, overwrite)
 
 
@@ -70,6 +76,8 @@ def save_target(target: Target, path: Path, *, overwrite: bool = False) -> None:
                 tensors[f"{key}/mean"] = moments.mean.to("cpu", torch.float64).contiguous()
                 tensors[f"{key}/covariance"] = moments.covariance.to("cpu", torch.float64).contiguous()
                 tensors[f"{key}/weight"] = torch.tensor(moments.weight, dtype=torch.float64)
+        for region, bands in style.courses.items():
+            tensors[f"{number}/{_COURSE}/{region}"] = bands.to("cpu", torch.float64).contiguous()
     styles = [{"name": style.name, "share": style.share} for style in target.styles]
     _write(path, target, UNFITTED, tensors, {"styles": json.dumps(styles)}, overwrite)
 
@@ -122,6 +130,9 @@ def load_style(path: Path, model: WCT2) -> Transfer | Target:
     try:
         options = json.loads(metadata["options"])
         stored = load(path.read_bytes())
+        strange = sorted(set(metadata) - _NAMES)
+        if strange:  # it may have been sha256
+            raise ValueError(f"no style has metadata {strange[0]!r}")
         if "sha256" in metadata and metadata["sha256"] != _digest(stored, metadata):
             raise ValueError("its contents do not match their SHA-256")
         wanted = torch.float32 if metadata["version"] == FITTED else torch.float64
@@ -183,7 +194,7 @@ def _transfer(model: WCT2, options: FitOptions, tensors: Mapping[str, Tensor], _
             raise ValueError(f"{key} has a range of shape {tuple(ends.shape)}")
         low, high = ends.tolist()
         maps.setdefault(site, {})[region] = SiteMap(AffineMap(matrix, bias), low, high)
-    return Transfer(model, options, maps)
+    return Transfer(model, options, maps, _courses(tensors, ""))
 
 
 def _target(model: WCT2, options: FitOptions, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Target:
@@ -199,8 +210,20 @@ def _target(model: WCT2, options: FitOptions, tensors: Mapping[str, Tensor], met
         for site in (site for group in site_groups(options.at) for site in group):
             if WHOLE not in found[number][site]:
                 raise ValueError(f"{number}/{site}/{WHOLE} is missing")
-    measured = (StyleMoments(str(s["name"]), float(s["share"]), found[str(n)]) for n, s in enumerate(styles))
+    measured = (
+        StyleMoments(str(s["name"]), float(s["share"]), found[str(n)], _courses(tensors, f"{n}/"))
+        for n, s in enumerate(styles)
+    )
     return Target(model, options, tuple(measured))
+
+
+def _courses(tensors: Mapping[str, Tensor], before: str) -> dict[str, Tensor]:
+    start = f"{before}{_COURSE}/"
+    found = {name.removeprefix(start): tensor.float() for name, tensor in tensors.items() if name.startswith(start)}
+    for region, bands in found.items():
+        if bands.shape != (BANDS, 3):
+            raise ValueError(f"{start}{region} has shape {tuple(bands.shape)}")
+    return found
 
 
 def _channels(site: str, model: WCT2) -> int:

@@ -20,18 +20,26 @@ from torch import Tensor
 from photostyle.edges import bilateral
 from photostyle.edges.colour_grid import fit_grid
 from photostyle.regions.regions import Regions
+from photostyle.transfer.course import laid
+from photostyle.transfer.light import ordered, shares_of
+from photostyle.transfer.moving import GAIN, SPECK, bounded_monge, statistics
+from photostyle.transfer.protect import protected
 
-PIXELS = 100_000
+PIXELS = 200_000
 """That the smooth finish is fitted to; larger photos are reduced."""
-CELL = 1 / 8  # side of a cell, as a share of the long side
-GAIN = 2.0  # by which a region's spread of colours is widened at most, and narrowed
-_SPECK = 0.01  # share of the photo of which a region's own statistics count half
-_RIDGE = 1e-4  # on covariances, in squared units of an image in [0, 1]
+RADIUS = 3  # of the windows in which the outcome is fitted to be carried to full size
 
 
 @torch.no_grad()
 def smooth(
-    photo: Tensor, styled: Tensor, regions: Regions | None, strength: float, strengths: Mapping[str, float]
+    photo: Tensor,
+    styled: Tensor,
+    regions: Regions | None,
+    strength: float,
+    strengths: Mapping[str, float],
+    *,
+    courses: Mapping[str, Tensor] | None = None,
+    protect: Mapping[str, float] | None = None,
 ) -> Tensor:
     """The smooth part of a stylized photo.
 
@@ -41,6 +49,8 @@ def smooth(
         regions: the photo's regions, (H, W); None for none.
         strength: that `styled` was made with; at 0 the photo is returned as it is, to the bit.
         strengths: regions with one of their own; where it is 0 the photo's own pixels are returned.
+        courses: that regions take, see `photostyle.transfer.course`.
+        protect: kinds of colours and how much of them is protected, see `photostyle.transfer.protect`.
 
     Returns:
         (B, 3, H, W), not clamped.
@@ -48,23 +58,40 @@ def smooth(
     own = {name: value for name, value in strengths.items() if regions and name in regions.weights}
     if strength == 0 and not any(own.values()):
         return photo.clone()
-    result = torch.stack([_smooth(*pair, regions) for pair in zip(photo, styled, strict=True)])
+    amounts = {name: own.get(name, strength) for name in regions.weights} if regions else {}
+    taken = {name: (bands, amounts[name]) for name, bands in (courses or {}).items() if amounts.get(name)}
+    result = torch.stack([_smooth(*pair, regions, taken, protect or {}) for pair in zip(photo, styled, strict=True)])
     for image, before in zip(result, photo, strict=True):
         _keep_(image, before, regions, strength, own)
     return result
 
 
-def _smooth(photo: Tensor, styled: Tensor, regions: Regions | None) -> Tensor:
+def _smooth(
+    photo: Tensor,
+    styled: Tensor,
+    regions: Regions | None,
+    courses: Mapping[str, tuple[Tensor, float]],
+    protect: Mapping[str, float],
+) -> Tensor:
     height, width = photo.shape[-2:]
     scale = (PIXELS / (height * width)) ** 0.5
     size = (height, width) if scale >= 1 else (max(1, round(height * scale)), max(1, round(width * scale)))
     small, target = (_reduced(image, size) for image in (photo, styled))
-    lattice = bilateral.Lattice.of(small, max(size) * CELL)
+    weights = regions.at(size) if regions else {}
+    shares = shares_of(weights, small)
+    if any(protect.values()):  # nobody forgives light that is turned round either
+        target = ordered(small, target, shares)
+    soft = bilateral.softened(small.clamp(0, 1))
+    lattice = bilateral.Lattice.of(soft, max(size) * bilateral.CELL, soft=True)
     fitted = bilateral.affine(small, target, lattice)
-    fitted = _restored(fitted, target, _owners(regions.at(size) if regions else {}, lattice, fitted))
-    if scale >= 1:
-        return fitted
-    return fit_grid(small[None], fitted[None]).apply_(photo[None].clone())[0]
+    owners = _owners(shares, lattice)
+    plain, fitted = fitted, _restored(fitted, target, owners)
+    for (name, weight), owner in zip(weights.items(), owners, strict=False):
+        if name in courses:
+            bands, amount = courses[name]
+            fitted = laid(fitted, plain, target, small, weight.to(small), owner, bands.to(small), amount)
+    fitted = protected(soft, fitted, weights, protect)
+    return fit_grid(small[None], fitted[None], RADIUS).apply_(photo[None].float().clone())[0]
 
 
 def _reduced(image: Tensor, size: tuple[int, int]) -> Tensor:
@@ -74,47 +101,31 @@ def _reduced(image: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(whole, size, mode="bilinear", antialias=True, align_corners=False)[0]
 
 
-def _owners(weights: Mapping[str, Tensor], lattice: bilateral.Lattice, fitted: Tensor) -> Tensor:
+def _owners(shares: Tensor, lattice: bilateral.Lattice) -> Tensor:
     """Weights (K, h, w) of the regions and of what none claims, as smooth on the lattice as the fit itself."""
-    if not weights:
-        return torch.ones_like(fitted[:1])
-    stack = torch.stack(list(weights.values())).to(fitted)
-    stack = torch.cat([stack, (1 - stack.sum(0, keepdim=True)).clamp_min(0)])
-    return bilateral.spread(stack, torch.ones_like(stack[0]), lattice, (1, 1), 1.0)
+    if len(shares) == 1:
+        return shares
+    return bilateral.spread(shares, torch.ones_like(shares[0]), lattice, (1, 1), 1.0)
 
 
 def _restored(fitted: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     """`fitted` with each region's mean and covariance those of `target`, in bounds."""
-    flat, wanted = fitted.flatten(1).T.double(), target.flatten(1).T.double()
-    result = torch.zeros_like(flat)
-    for weight in weights:
-        count = weight.flatten()[:, None].clamp_min(0).double()
-        total = float(count.sum())
-        share = total / (total + _SPECK * len(flat))
-        if not share:
-            continue
-        here, there = _statistics(flat, count), _statistics(wanted, count)
-        gain = share * _gain(here[1], there[1]) + (1 - share) * torch.eye(3, dtype=flat.dtype, device=flat.device)
-        result += count * ((flat - here[0]) @ gain + here[0] + share * (there[0] - here[0]))
-    return result.T.reshape(fitted.shape).to(fitted.dtype)
-
-
-def _statistics(colours: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
-    mean = (colours * count).sum(0) / count.sum()
-    apart = colours - mean
-    covariance = (apart * count).T @ apart / count.sum()
-    return mean, covariance + _RIDGE * torch.eye(3, dtype=colours.dtype, device=colours.device)
-
-
-def _gain(here: Tensor, there: Tensor) -> Tensor:
-    """A^-½ (A^½ B A^½)^½ A^-½ with its eigenvalues in [1 / `GAIN`, `GAIN`]; symmetric."""
-    values, vectors = torch.linalg.eigh(here)
-    root, inverse = ((vectors * values.pow(power)) @ vectors.T for power in (0.5, -0.5))
-    values, vectors = torch.linalg.eigh(root @ there @ root)
-    gain = inverse @ ((vectors * values.clamp_min(0).sqrt()) @ vectors.T) @ inverse
-    values, vectors = torch.linalg.eigh((gain + gain.T) / 2)
-    bounded: Tensor = (vectors * values.clamp(1 / GAIN, GAIN)) @ vectors.T
-    return bounded
+    flat, count = fitted.flatten(1), weights.flatten(1).clamp_min(0).double()
+    total = count.sum(1)
+    held = (total > 0).nonzero()[:, 0].tolist()
+    here, there = (statistics(image.flatten(1).double(), count) for image in (fitted, target))
+    maps = flat.new_zeros(len(count), 12)
+    for region in held:
+        share = float(total[region] / (total[region] + SPECK * flat.shape[1]))
+        bounded = bounded_monge(here[1][region], there[1][region], (1 / GAIN, GAIN))
+        gain = share * bounded + (1 - share) * torch.eye(3, dtype=bounded.dtype, device=bounded.device)
+        shift = here[0][region] + share * (there[0][region] - here[0][region]) - here[0][region] @ gain
+        maps[region] = torch.cat([gain.flatten(), shift]).to(maps)
+    mixed = (maps.T @ count.to(maps)).reshape(4, 3, -1)  # each pixel's own map, of all regions that it is of
+    result = mixed[3]
+    for source in range(3):
+        result = result.addcmul(mixed[source], flat[source])
+    return result.reshape(fitted.shape)
 
 
 def _keep_(result: Tensor, photo: Tensor, regions: Regions | None, strength: float, own: Mapping[str, float]) -> None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from torch import Tensor
+
 from photostyle.errors import ParameterError
 from photostyle.network.wct2 import WCT2
 from photostyle.options import FitOptions
@@ -28,11 +30,14 @@ class StyleMoments:
         name: what it is called, for people.
         share: its weight among the styles of a target, at least 0.
         sites: its moments.
+        courses: the colours of its sky and water from foot to top, (bands, 3) by region
+            (`photostyle.transfer.course`).
     """
 
     name: str
     share: float
     sites: SiteMoments
+    courses: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def regions(self) -> tuple[str, ...]:

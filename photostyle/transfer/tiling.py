@@ -82,7 +82,7 @@ def apply(
                 update(number, len(plan))
         amount = how.strength if strength is None else strength
         own = how.strengths if strengths is None else strengths
-        return smoothed(batch, result, resolved, how, amount, own).reshape(image.shape)
+        return smoothed(batch, result, resolved, how, amount, own, transfer.courses).reshape(image.shape)
 
     return _with_smaller_tiles(render, tile)
 
@@ -117,7 +117,7 @@ def fit(
             parts = [_measure(model, image, r, job, maps, group, side) for image, r in job.contents]
             for name in group:
                 maps[name] = measuring.site_maps([part[name] for part in parts], [part[name] for part in known], job)
-        return Transfer(model, job.options, maps)
+        return Transfer(model, job.options, maps, measuring.taken_courses(job))
 
     return _with_smaller_tiles(build, tile)
 

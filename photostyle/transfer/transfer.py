@@ -31,11 +31,14 @@ class Transfer:
         model: the network.
         options: how it was fitted.
         maps: site name to region name to map. The region ``*`` serves all pixels that no other region claims.
+        courses: the style's colours from foot to top of a sky and of water, (bands, 3), by the photo's region
+            (`photostyle.transfer.course`).
     """
 
     model: WCT2 = field(repr=False)
     options: FitOptions
     maps: Mapping[str, SiteMaps]
+    courses: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -81,7 +84,7 @@ class Transfer:
 
         result = run(self.model, padded[0], self.options.at, site)
         styled = finished(padded[0], result, self.options)
-        return smoothed(batch, undo(styled), resolved, self.options, amount, own).reshape(image.shape)
+        return smoothed(batch, undo(styled), resolved, self.options, amount, own, self.courses).reshape(image.shape)
 
 
 def walk(model: WCT2, image: Tensor, at: Sequence[str]) -> Generator[tuple[str, Tensor], Tensor, Tensor]:
@@ -145,9 +148,13 @@ def smoothed(
     options: FitOptions,
     strength: float,
     strengths: Mapping[str, float],
+    courses: Mapping[str, Tensor],
 ) -> Tensor:
     """What `finished` gave, both (B, 3, H, W) of the image's own size, made smooth if the options say so."""
-    return smooth(image, styled, regions, strength, strengths) if options.finish == "smooth" else styled
+    if options.finish != "smooth":
+        return styled
+    taken = courses if options.gradient else {}
+    return smooth(image, styled, regions, strength, strengths, courses=taken, protect=options.protect)
 
 
 def as_batch(image: Tensor) -> Tensor:

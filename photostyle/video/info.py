@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from photostyle.errors import VideoReadError
 from photostyle.io.images import MIN_SIDE
+from photostyle.video.spatial import Spatial, spatial_of
 
 Planes = list[npt.NDArray[np.integer[Any]]]
 """A frame's samples, (H, W) uint8 or uint16 a plane: luma and chroma, or G, B, R, or luma alone; alpha behind them."""
@@ -36,7 +37,6 @@ _TOP_FIRST, _PROGRESSIVE = (2, 5), 1  # libav's field orders
 # What decoders find beside a picture that no encoder is given, and what it is called.
 _BESIDE = {
     "A53_CC": "closed captions",
-    "SPHERICAL": "spherical projection",
     "MASTERING_DISPLAY_METADATA": "mastering display",
     "CONTENT_LIGHT_LEVEL": "light levels",
     "DYNAMIC_HDR_PLUS": "HDR10+ metadata",
@@ -82,6 +82,7 @@ class VideoInfo:
         fields: ``frames`` if the first frame says that it is woven of two fields, ``top`` or ``bottom`` if only the
             container says so, with the field that comes first; empty if neither does.
         beside: names of what lies beside its first picture and cannot be written.
+        spatial: what it says of the picture's place in space.
         centred: chroma lies midway between luma samples (MPEG-1, JPEG).
         colour: tags as found.
         rotation: degrees counterclockwise by which a player turns the picture.
@@ -114,6 +115,7 @@ class VideoInfo:
     alpha: bool
     fields: str
     beside: tuple[str, ...]
+    spatial: Spatial
     centred: bool
     colour: Colour
     rotation: int
@@ -218,6 +220,7 @@ def describe_stream(path: Path, stream: Any, picture: av.VideoFrame, field_order
         alpha=alpha,
         fields=_fields(context.name, picture, field_order),
         beside=tuple(words for name, words in _BESIDE.items() if picture.side_data.get(name) is not None),
+        spatial=spatial_of(picture),
         centred=context.name in _CENTRED,
         colour=colour,
         rotation=picture.rotation,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,9 @@ from photostyle.video.info import VideoInfo
 from photostyle.video.losses import lost_on_the_way
 from photostyle.video.reading import tolerant
 from photostyle.video.result import Result, begin_of, covers, open_result
+from photostyle.video.spatial import packet_of, put_into
 from photostyle.video.tags import Span
+from photostyle.video.texts import rewritten
 from photostyle.video.timing import Schedule, decoding_times, scheduled
 
 logger = logging.getLogger(__name__)
@@ -75,12 +77,17 @@ def join(
                 write_covers(result, source)
                 packets = heapq.merge(
                     video_packets(segments, schedule, result.video),
-                    _other_packets(source, result.copied, begin, info.time_base, span),
+                    _other_packets(source, result, begin, info.time_base, span),
                     key=_when,
                 )
                 for packet in packets:
                     result.container.mux(packet)
-            lost = lost_on_the_way(source, result, partial, trimmed=span is not None)
+            packet = packet_of(info.path) if info.exact else None
+            if suffix in (".mp4", ".mov"):
+                put_into(partial, info.spatial, packet)
+            elif packet:
+                result.lost.append("XMP")
+            lost = lost_on_the_way(source, result, partial, info=info, trimmed=span is not None)
             if lost:
                 logger.warning("%s: left out, as %s files do not hold it: %s", output, suffix, "; ".join(lost))
         except (av.error.FFmpegError, ValueError) as error:
@@ -127,9 +134,8 @@ def video_packets(segments: Sequence[tuple[Path, Sequence[int]]], schedule: Sche
                 done += 1
 
 
-def _other_packets(
-    source: Any, copied: Mapping[int, Any], begin: Fraction, tick: Fraction, span: Span | None
-) -> Iterator[Any]:
+def _other_packets(source: Any, result: Result, begin: Fraction, tick: Fraction, span: Span | None) -> Iterator[Any]:
+    copied = result.copied
     sounding = [source.streams[index] for index in copied if source.streams[index].type != "video"]
     if not sounding:
         return
@@ -151,8 +157,25 @@ def _other_packets(
                 continue
             ticks = round(begin / packet.time_base)
             packet.pts, packet.dts = packet.pts - ticks, packet.dts - ticks
-        packet.stream = copied[packet.stream.index]
-        yield packet
+        index = packet.stream.index
+        if index not in result.texts:
+            packet.stream = copied[index]
+            yield packet
+        elif (text := _text(packet, result, index)) is not None:
+            yield text
+
+
+def _text(packet: Any, result: Result, index: int) -> Any:
+    """A subtitle in the codec that the container takes; None if it says nothing, or cannot be read."""
+    try:
+        text, poorer = rewritten(packet, result.copied[index])
+    except (av.error.FFmpegError, ValueError):
+        text, lost = None, f"damaged lines of the subtitle stream {index}"
+    else:
+        lost = f"styles and places of the subtitle stream {index}, whose text is kept" if poorer else ""
+    if lost and lost not in result.lost:
+        result.lost.append(lost)
+    return text
 
 
 def _when(packet: Any) -> Fraction:

@@ -15,14 +15,17 @@ from torch import Tensor
 
 from photostyle.network.wct2 import WCT2
 from photostyle.options import FitOptions
-from photostyle.regions.labels import match
+from photostyle.regions.labels import SPECK, match
 from photostyle.regions.regions import WHOLE, Regions, side_by_side
 from photostyle.transfer.fitting import fit
 from photostyle.transfer.interpolation import Window, interpolate, measure
+from photostyle.transfer.lasting import Witness
 from photostyle.transfer.targets import Target
 from photostyle.transfer.transfer import Transfer
 from photostyle.video.options import VideoOptions
+from photostyle.video.regions import Heard
 from photostyle.video.shots import Spread
+from photostyle.video.vote import Vote
 
 FIT_PIXELS = 960 * 540  # key frames and styles are reduced to so many: enough for statistics, and memory stays small
 
@@ -34,9 +37,13 @@ class Look:
     Attributes:
         windows: (tick of its middle, window) in order of time; one for a shot with one fit; none if every frame is to
             be fitted by itself.
+        vote: of its key frames on what is which region, where that was found by a network.
+        witness: what its key frames have to say to the smooth finish of all its frames, if the look is steady.
     """
 
     windows: tuple[tuple[int, Window], ...]
+    vote: Vote | None = None
+    witness: Witness | None = None
 
     @property
     def steady(self) -> bool:
@@ -67,18 +74,20 @@ class StyleSide:
     def digest(self) -> str:
         """A hash of all that a fit takes from it."""
         digest = hashlib.sha256()
-        for tensor in self._tensors():
-            digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
+        for part in self._parts():
+            data = part.detach().float().cpu().contiguous().numpy().tobytes() if isinstance(part, Tensor) else part
+            digest.update(data)
         return digest.hexdigest()
 
-    def _tensors(self) -> Iterator[Tensor]:
+    def _parts(self) -> Iterator[Tensor | bytes]:
         if isinstance(self.image, Tensor):
             yield self.image
             return
         for style in self.image.styles:
             yield torch.tensor(style.share)
-            for parts in style.sites.values():
-                for moments in parts.values():
+            for site, parts in style.sites.items():
+                for region, moments in parts.items():
+                    yield f"{site}/{region} {moments.weight}".encode()
                     yield from (moments.mean, moments.covariance)
 
     def fit(
@@ -88,7 +97,7 @@ class StyleSide:
         there: list[Regions | Collection[str]] = [self.regions] if self.regions else []
         if isinstance(self.image, Target):
             there = [style.regions for style in self.image.styles]
-        sources = match(side_by_side(regions), there).sources if regions is not None and any(there) else {}
+        sources = match(side_by_side(regions), there, speck=SPECK).sources if regions is not None and any(there) else {}
         if set(sources) <= {WHOLE}:  # no regions, or a shot without any of the style's
             return fit(model, list(images), self.image, options=how)
         return fit(
@@ -104,10 +113,36 @@ class StyleSide:
 
 @dataclass(frozen=True, eq=False)
 class Key:
-    """A key frame: (3, h, w), reduced to `FIT_PIXELS`, and its regions at that size."""
+    """A key frame: (3, h, w), reduced to `FIT_PIXELS`, and who is to say of its regions; None if there are none."""
 
     image: Tensor
-    regions: Regions | None
+    heard: Heard | None
+
+
+@dataclass(frozen=True, eq=False)
+class Keys:
+    """A shot's key frames, those of all its windows.
+
+    Attributes:
+        vote: theirs on what is which region; None where there is nothing to vote on.
+        images: (3, h, w) each.
+        regions: of each, settled by the vote; None if there are none.
+    """
+
+    vote: Vote | None
+    images: Sequence[Tensor]
+    regions: Sequence[Regions] | None
+
+    @classmethod
+    def of(cls, keys: Sequence[Key]) -> Keys:
+        """Let key frames vote."""
+        heard = [key.heard for key in keys if key.heard is not None]
+        ballots = [each.ballot for each in heard if each.ballot is not None]
+        vote = Vote.of(ballots) if ballots else None
+        images = [key.image.float() for key in keys]
+        sizes = [(image.shape[-2], image.shape[-1]) for image in images]
+        found = [reduced_regions(each.regions(vote), size) for each, size in zip(heard, sizes, strict=False)]
+        return cls(vote, images, found or None)
 
 
 class LookMaker(Protocol):
@@ -117,23 +152,29 @@ class LookMaker(Protocol):
         """A frame; `make` is called if it is kept."""
         ...
 
-    def finish(self) -> Look:
-        """The shot is over."""
+    def finish(self) -> tuple[Look, Keys | None]:
+        """The shot is over: its look, with its vote, and its key frames where one transfer serves all frames."""
         ...
 
 
 class Given:
     """Every shot takes a transfer that was fitted elsewhere; or, without one, every frame is fitted by itself."""
 
-    def __init__(self, transfer: Transfer | None) -> None:
+    def __init__(self, transfer: Transfer | None, keyframes: int = VideoOptions.keyframes) -> None:
         self._look = Look(((0, Window(transfer, {})),) if transfer else ())
+        self._keys: Spread[Key] = Spread(keyframes)
 
     def offer(self, pts: int, make: Callable[[], Key]) -> None:
-        """See `LookMaker`; no frame is kept."""
+        """See `LookMaker`; frames that are fitted by themselves have no vote."""
+        if self._look.windows:
+            self._keys.offer(make)
 
-    def finish(self) -> Look:
+    def finish(self) -> tuple[Look, Keys | None]:
         """See `LookMaker`."""
-        return self._look
+        if not self._look.windows:
+            return self._look, None
+        keys, self._keys = Keys.of(self._keys.chosen()), Spread(self._keys.count)
+        return replace(self._look, vote=keys.vote), keys
 
 
 class Fitted:
@@ -148,6 +189,8 @@ class Fitted:
         self._keyframes = options.keyframes
         self._ticks = math.inf if options.fit == "shot" else float(options.window / time_base)
         self._windows: list[tuple[int, Window]] = []
+        self._vote: Vote | None = None
+        self._heard: Keys | None = None
         self._begin_window(None)
 
     def _begin_window(self, start: int | None) -> None:
@@ -166,23 +209,25 @@ class Fitted:
     def _end_window(self) -> None:
         assert self._start is not None
         assert self._last is not None
-        keys = self._keys.chosen()
-        regions = [key.regions for key in keys if key.regions is not None]
-        images = [key.image.float() for key in keys]
-        transfer = self._style.fit(self._model, images, regions or None, self._how)
+        keys = Keys.of(self._keys.chosen())
+        transfer = self._style.fit(self._model, keys.images, keys.regions, self._how)
         window = Window(transfer, {})
         if math.isfinite(self._ticks):
-            window = measure(transfer, images, regions or None)
+            window = measure(transfer, list(keys.images), keys.regions)
+        else:
+            self._heard = keys
+        if keys.vote:
+            self._vote = self._vote.joined(keys.vote) if self._vote else keys.vote
         self._windows.append(((self._start + self._last) // 2, window))
         self._begin_window(None)
 
-    def finish(self) -> Look:
+    def finish(self) -> tuple[Look, Keys | None]:
         """See `LookMaker`."""
         if self._start is not None:
             self._end_window()
-        look = Look(tuple(self._windows))
-        self._windows = []
-        return look
+        look, keys = Look(tuple(self._windows), self._vote), self._heard
+        self._windows, self._vote, self._heard = [], None, None
+        return look, keys
 
 
 def key_size(height: int, width: int) -> tuple[int, int]:

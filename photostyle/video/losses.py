@@ -8,18 +8,21 @@ from typing import Any
 import av
 from av.stream import Disposition
 
-from photostyle.video.reading import film
+from photostyle.video.info import VideoInfo
+from photostyle.video.reading import VideoReader, film
 from photostyle.video.result import CHAPTERS, TAGS, Result
+from photostyle.video.spatial import Spatial
 from photostyle.video.tags import lost_tags, timecode_of, told
 
 
-def lost_on_the_way(source: Any, result: Result, path: Path, *, trimmed: bool) -> list[str]:
-    """Streams, tags, chapters, languages and flags that a finished file has lost, in words.
+def lost_on_the_way(source: Any, result: Result, path: Path, *, info: VideoInfo, trimmed: bool) -> list[str]:
+    """Streams, tags, chapters, languages, flags and layouts that a finished file has lost, in words.
 
     Args:
         source: the clip, opened.
         result: what was written.
         path: where it is.
+        info: the clip.
         trimmed: chapters may lie outside.
     """
     lost = list(result.lost)
@@ -36,11 +39,19 @@ def lost_on_the_way(source: Any, result: Result, path: Path, *, trimmed: bool) -
             after = list(getattr(written.streams, kind))
             if kind == "video":
                 before, after = [film(source)], [film(written)]
+            if kind == "audio":
+                lost += [
+                    f"channel layout ({one.layout.name}) of the audio stream {one.index}"
+                    for one, other in zip(before, after, strict=False)
+                    if one.layout.name != other.layout.name and one.layout.nb_channels > 2
+                ]
             for one, other in zip(before, after, strict=False):
                 gone = _flags(one) - _flags(other)
                 gone |= {key for key in ("language", "title") if told(one, key) not in ("", told(other, key))}
                 if gone:
                     lost.append(f"{', '.join(sorted(gone))} of the {one.type} stream {one.index}")
+    if info.spatial != Spatial():
+        lost += info.spatial.lost(VideoReader(path).info.spatial)
     return lost
 
 

@@ -27,7 +27,10 @@ class VideoOptions:
         crf: constant rate factor; None is the codec's default.
         preview: reduce to `PREVIEW_SIDE` pixels on the long side and encode quickly.
         allow_hdr: go on with PQ and HLG clips.
-        segment: seconds of a segment: what a killed run loses at most.
+        colour, brightness: how much of the change in each alone is kept, 0 to 1 (`photostyle.jobs.blending`).
+        deflicker: take out wavering of the clip's own exposure (`photostyle.video.exposure`); it is kept otherwise.
+        segment: seconds of the clip that a segment holds at most, and a killed run loses; less where frames are large
+            or the machine is slow (`photostyle.video.pace`).
         batch: frames at a time through the network; None is 1 on the CPU and 8 on a GPU.
     """
 
@@ -40,6 +43,9 @@ class VideoOptions:
     crf: int | None = None
     preview: bool = False
     allow_hdr: bool = False
+    colour: float = 1.0
+    brightness: float = 1.0
+    deflicker: bool = False
     segment: float = 10.0
     batch: int | None = None
 
@@ -50,6 +56,9 @@ class VideoOptions:
             raise ParameterError(f"keyframes is {self.keyframes}; it must be from 1 to 100")
         if self.batch is not None and self.batch < 1:
             raise ParameterError(f"batch is {self.batch}; it must be 1 or more")
+        for name in ("colour", "brightness"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ParameterError(f"{name} is {getattr(self, name):g}; it must be from 0 to 1")
         for name in ("window", "segment"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ParameterError(f"{name} is {getattr(self, name):g} seconds; it must be more than 0")

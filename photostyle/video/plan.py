@@ -24,7 +24,7 @@ from photostyle.io.opening import describe
 _PLAN = "plan.json"
 # Also what a run that was killed had not yet given its name.
 _OURS = re.compile(
-    r"plan\.json|shot-\d+-\d+\.(style|moments)|segment-\d+\.\w+(\.[0-9a-f]{32}\.partial)?|\.[0-9a-f]{32}\.\w+(\.[0-9a-f]{32}\.partial)?"
+    r"plan\.json|shot-\d+-\d+\.(style|moments)|shot-\d+\.said|segment-\d+\.\w+(\.[0-9a-f]{32}\.partial)?|\.[0-9a-f]{32}\.\w+(\.[0-9a-f]{32}\.partial)?"
 )
 
 
@@ -72,6 +72,8 @@ class Plan:
         damaged: whether something could not be decoded.
         last: ticks for which the last frame is shown; 0 if unknown.
         deinterlaced: whether the fields of frames are taken apart.
+        length: frames of a segment at most.
+        gains: factor on each frame's R′G′B′ before all else (`photostyle.video.exposure`); none leaves all as they are.
     """
 
     pts: Sequence[int]
@@ -79,13 +81,19 @@ class Plan:
     damaged: bool
     last: int = 0
     deinterlaced: bool = False
+    length: int = 1
+    gains: Sequence[float] = ()
 
-    def segments(self, longest: int) -> list[Segment]:
-        """Shots cut into segments of at most `longest` frames."""
+    def gain(self, index: int) -> float:
+        """The factor on frame `index`."""
+        return self.gains[index] if self.gains else 1.0
+
+    def segments(self) -> list[Segment]:
+        """Shots cut into segments."""
         found: list[Segment] = []
         for number, shot in enumerate(self.shots):
-            for first in range(shot.first, shot.first + shot.count, longest):
-                count = min(longest, shot.first + shot.count - first)
+            for first in range(shot.first, shot.first + shot.count, self.length):
+                count = min(self.length, shot.first + shot.count - first)
                 found.append(Segment(len(found), number, first, count, first - shot.first))
         return found
 
@@ -93,9 +101,11 @@ class Plan:
 def _sound(plan: Plan) -> bool:
     """Whether a plan that was read can be one: ticks that increase, and shots that cover them one after the other."""
     numbers = [number for shot in plan.shots for number in (shot.first, shot.count, shot.windows)]
-    if not all(type(number) is int for number in (*plan.pts, *numbers, plan.last)):
+    if not all(type(number) is int for number in (*plan.pts, *numbers, plan.last, plan.length)) or plan.length < 1:
         return False
     if type(plan.damaged) is not bool or type(plan.deinterlaced) is not bool:
+        return False
+    if plan.gains and (len(plan.gains) != len(plan.pts) or not all(1e-3 < float(gain) < 1e3 for gain in plan.gains)):
         return False
     ends = [0, *(shot.first + shot.count for shot in plan.shots)]
     return (
@@ -169,7 +179,7 @@ class Parts:
         if differing:
             raise OutputError(
                 f"{self.folder}: the interrupted run had another {', '.join(differing)}; "
-                "give the same to --resume, or start again with --overwrite"
+                "give the same to go on, or start again with --overwrite"
             )
 
     def plan(self) -> Plan | None:
@@ -184,6 +194,8 @@ class Parts:
                 found["damaged"],
                 found["last"],
                 found["deinterlaced"],
+                found["length"],
+                found["gains"],
             )
             if _sound(plan):
                 return plan
@@ -194,8 +206,10 @@ class Parts:
     def keep(self, plan: Plan) -> None:
         """Write the plan; the looks must be there already. Raises OutputError."""
         shots = [{"first": s.first, "count": s.count, "windows": s.windows} for s in plan.shots]
-        found = {"damaged": plan.damaged, "deinterlaced": plan.deinterlaced, "last": plan.last}
-        text = json.dumps({"asked": self.asked, **found, "shots": shots, "pts": list(plan.pts)})
+        found = {"damaged": plan.damaged, "deinterlaced": plan.deinterlaced, "last": plan.last, "length": plan.length}
+        text = json.dumps(
+            {"asked": self.asked, **found, "shots": shots, "pts": list(plan.pts), "gains": list(plan.gains)}
+        )
         with atomic_write(self.folder / _PLAN, overwrite=True) as partial:
             partial.write_text(text, encoding="utf-8")
 

@@ -28,6 +28,7 @@ from photostyle.video.info import (
     describe_stream,
     rows,
 )
+from photostyle.video.transparency import as_seen
 
 logger = logging.getLogger(__name__)
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
@@ -115,6 +116,8 @@ class VideoReader:
                 continue
             if end is not None and pts >= end:
                 return
+            if self.info.alpha and not self.info.grey:
+                picture = as_seen(picture, self.info)
             yield Frame(yielded, pts, picture, self.info.format)
             yielded += 1
 

@@ -3,12 +3,14 @@
 A segmentation network judges each frame by itself, so the borders of its regions tremble from frame to frame even where
 nothing moves. `Smoothed` carries the probabilities of the frames before along the motion (dense inverse search optical
 flow, Kroeger et al., ECCV 2016) and takes the exponential mean; where the flow meets what was hidden or leads to
-something of another brightness, the new frame counts alone.
+something of another brightness, the new frame counts alone. Before that, each frame's own are drawn towards what the
+key frames of its shot say together (`photostyle.video.vote`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,16 +24,31 @@ from photostyle.jobs.segment import ClassSegmentation
 from photostyle.regions.labels import adapt
 from photostyle.regions.refine import confident, refine
 from photostyle.regions.regions import Regions
+from photostyle.regions.settle import settle
 from photostyle.transfer.transfer import Transfer
 from photostyle.video import motion
 from photostyle.video.masks import MaskFrames
 from photostyle.video.motion import Floats
 from photostyle.video.reading import VideoReader
+from photostyle.video.vote import Ballot, Vote
 
 if TYPE_CHECKING:
     from photostyle.segmentation import Segmenter
 
 _BRIGHTNESS = 0.1  # a difference of brightness at which the past is hardly believed
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """A key frame of a shot that has not voted yet.
+
+    Attributes:
+        ballot: what it says; None where regions are given, and nothing is to be voted on.
+        regions: from the vote, or None, to the frame's regions.
+    """
+
+    ballot: Ballot | None
+    regions: Callable[[Vote | None], Regions]
 
 
 class RegionSource(Protocol):
@@ -49,12 +66,16 @@ class RegionSource(Protocol):
         """Regions of an upright frame (3, H, W) by itself; `index` is its number among the frames worked on."""
         ...
 
+    def heard(self, image: Tensor, index: int) -> Heard:
+        """The same for a key frame, whose shot is still to vote."""
+        ...
+
     def follow(self, image: Tensor, index: int) -> Regions:
         """The same, knowing the frames that were followed since `restart`."""
         ...
 
-    def restart(self) -> None:
-        """Forget the frames before: a new shot, or a new segment, begins."""
+    def restart(self, vote: Vote | None = None) -> None:
+        """Forget the frames before: a new shot, or a new segment of one with this vote, begins."""
         ...
 
 
@@ -84,11 +105,16 @@ class Masks:
         size = (image.shape[-2], image.shape[-1])
         return regions if not weights or regions.size == size else Regions(regions.at(size), hard=True)
 
+    def heard(self, image: Tensor, index: int) -> Heard:
+        """See `RegionSource`; masks are taken as they are."""
+        found = self.single(image, index)
+        return Heard(None, lambda vote: found)
+
     def follow(self, image: Tensor, index: int) -> Regions:
         """See `RegionSource`; masks are taken as they are."""
         return self.single(image, index)
 
-    def restart(self) -> None:
+    def restart(self, vote: Vote | None = None) -> None:
         """See `RegionSource`."""
 
 
@@ -99,8 +125,8 @@ class Smoothed:
         probabilities: frame (3, H, W) in [0, 1] to (K, h, w) that sum to 1 over K.
         regions: those probabilities and the frame to its regions, at the frame's size.
         name: identifies the network in a plan.
-        memory: share of the past in the mean, 0 to less than 1. At 0.8 a region's border follows with a time constant
-            of five frames.
+        memory: share of the past in the mean a frame later, 0 to less than 1; where frames are left out, that to the
+            power of how many lie between. At 0.8 a region's border follows with a time constant of five frames.
     """
 
     lead = 12  # 0.8 ** 12 = 7 %: what a segment's first frame may differ by from an endless past
@@ -115,25 +141,39 @@ class Smoothed:
         if not 0 <= memory < 1:
             raise ParameterError(f"memory is {memory:g}; it must be from 0 to less than 1")
         self._probabilities, self._regions, self.name, self._memory = probabilities, regions, name, memory
-        self._past: tuple[Floats, Floats] | None = None
+        self._past: tuple[Floats, Floats, int] | None = None
+        self._vote: Vote | None = None
 
     def single(self, image: Tensor, index: int) -> Regions:
         """See `RegionSource`."""
         return self._regions(self._probabilities(image), image)
 
+    def heard(self, image: Tensor, index: int) -> Heard:
+        """See `RegionSource`."""
+        found = self._probabilities(image)
+        ballot = Ballot.of(found, image)
+
+        def regions(vote: Vote | None) -> Regions:
+            return self._regions(vote.settle(ballot).to(found.device) if vote else found, image)
+
+        return Heard(ballot, regions)
+
     def follow(self, image: Tensor, index: int) -> Regions:
         """See `RegionSource`."""
         found = self._probabilities(image)
+        if self._vote is not None:
+            found = self._vote.settle(Ballot.of(found, image)).to(found.device)
         now: Floats = found.float().cpu().numpy()
         grey = grey_at(image, (now.shape[-2], now.shape[-1]))
         if self._past is not None:
-            now = carry(self._past[0], self._past[1], now, grey, self._memory)
-        self._past = (now, grey)
+            past, before, then = self._past
+            now = carry(past, before, now, grey, self._memory ** max(1, index - then))
+        self._past = (now, grey, index)
         return self._regions(torch.from_numpy(now).to(found.device), image)
 
-    def restart(self) -> None:
+    def restart(self, vote: Vote | None = None) -> None:
         """See `RegionSource`."""
-        self._past = None
+        self._past, self._vote = None, vote
 
 
 class Adapted:
@@ -147,13 +187,18 @@ class Adapted:
         """See `RegionSource`."""
         return self._adapted(self._source.single(image, index))
 
+    def heard(self, image: Tensor, index: int) -> Heard:
+        """See `RegionSource`."""
+        found = self._source.heard(image, index)
+        return Heard(found.ballot, lambda vote: self._adapted(found.regions(vote)))
+
     def follow(self, image: Tensor, index: int) -> Regions:
         """See `RegionSource`."""
         return self._adapted(self._source.follow(image, index))
 
-    def restart(self) -> None:
+    def restart(self, vote: Vote | None = None) -> None:
         """See `RegionSource`."""
-        self._source.restart()
+        self._source.restart(vote)
 
     def _adapted(self, regions: Regions) -> Regions:
         return adapt(regions, self._fitted)[0] if regions.weights else regions
@@ -200,10 +245,10 @@ def masks_of(path: Path, clip: Path) -> Masks:
 
 
 def segmented(segmenter: Segmenter) -> Smoothed:
-    """Regions by a segmentation network, ADE20K's classes folded onto ours, refined along each frame's edges."""
+    """Regions by a segmentation network, ADE20K's classes folded onto ours, settled and refined as in photos."""
     classes = ClassSegmentation(segmenter)
 
     def regions(found: Tensor, image: Tensor) -> Regions:
-        return refine(confident(found, classes.names), image)
+        return refine(settle(confident(found, classes.names), image), image)
 
     return Smoothed(classes.probabilities, regions, f"segmentation {segmenter.name}")

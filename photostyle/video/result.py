@@ -15,7 +15,9 @@ from photostyle.video.codecs import FORMATS, Encoding
 from photostyle.video.encode import tag
 from photostyle.video.info import VideoInfo
 from photostyle.video.reading import film, is_picture
+from photostyle.video.spatial import stereo_tags
 from photostyle.video.tags import Span, chapters_for, kept_tags, needs_keys, stream_tags, timecode_for, timecode_of
+from photostyle.video.texts import add_text, codec_for
 from photostyle.video.timing import Schedule
 
 _LONGEST_TIMESCALE = 2**31 - 1
@@ -32,6 +34,7 @@ class Result:
         container: libav's.
         video: the stream of the picture.
         copied: output streams by the index of the source's.
+        texts: indices of those whose packets are to be written in another codec (`photostyle.video.texts`).
         timecode: what it says of the first frame's.
         lost: what of the source is not in it, in words.
     """
@@ -39,6 +42,7 @@ class Result:
     container: Any
     video: Any
     copied: dict[int, Any] = field(default_factory=dict)
+    texts: set[int] = field(default_factory=set)
     timecode: str | None = None
     lost: list[str] = field(default_factory=list)
 
@@ -131,7 +135,7 @@ def _video_stream(
         context.codec_tag = encoding.tag
     if info.display_matrix:
         stream.set_display_matrix(info.display_matrix)
-    stream.metadata.update(stream_tags(picture.metadata, suffix))
+    stream.metadata.update(stereo_tags(info.spatial, suffix, stream_tags(picture.metadata, suffix)))
     if encoding.alpha and encoding.codec == "vp9":
         stream.metadata["alpha_mode"] = "1"
     stream.disposition = picture.disposition
@@ -162,9 +166,14 @@ def _copy(result: Result, container: Any, stream: Any, suffix: str) -> bool:
         return suffix == ".mkv" and _attach(container, stream)
     if stream.type not in ("audio", "subtitle", "video"):
         return False
+    codec = codec_for(stream, suffix) if stream.type == "subtitle" else None
     try:
-        copy = container.add_stream_from_template(stream, opaque=True)
-    except ValueError:
+        if codec is not None:
+            copy = add_text(container, stream, codec)
+            result.texts.add(stream.index)
+        else:
+            copy = container.add_stream_from_template(stream, opaque=True)
+    except (ValueError, av.error.FFmpegError):
         return False
     copy.metadata.update(stream_tags(stream.metadata, suffix))
     copy.disposition = stream.disposition

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,25 +14,22 @@ from typing import Any
 from photostyle.errors import MaskError, NumericalError, OutputError, ParameterError, VideoReadError
 from photostyle.io.files import check_output
 from photostyle.io.opening import describe
+from photostyle.jobs.blending import Shares
 from photostyle.jobs.loading import memory_explained
 from photostyle.network.wct2 import WCT2
 from photostyle.options import FitOptions
+from photostyle.video import exposure, pace
 from photostyle.video.codecs import VIDEO_EXTENSIONS, lost_of_picture
 from photostyle.video.grade import Grader, chosen_encoding
+from photostyle.video.grid import NETWORK_PIXELS, ByGrid, size_of
 from photostyle.video.info import VideoInfo, check_sdr
 from photostyle.video.join import join
 from photostyle.video.look_files import save_look
-from photostyle.video.looks import (
-    Key,
-    LookMaker,
-    StyleSide,
-    key_size,
-    reduced,
-    reduced_regions,
-)
+from photostyle.video.looks import Key, LookMaker, StyleSide, key_size, reduced
 from photostyle.video.options import VideoOptions
 from photostyle.video.pipeline import ahead
 from photostyle.video.plan import Parts, Plan, Segment, Shot
+from photostyle.video.planes import reduced_rgb
 from photostyle.video.reading import Frame, VideoReader
 from photostyle.video.regions import RegionSource
 from photostyle.video.segments import Progress, grade, planned
@@ -91,8 +88,10 @@ class Run:
         self.model, self.clip, self.output, self.options = model, clip, output, options
         self.overwrite, self.progress = overwrite, progress or (lambda stage, done, total: None)
         self.strength, self.workers = strength, workers
+        self.smooth = how.finish == "smooth"
         self.encoding = chosen_encoding(self.info, output, options)
-        self.grader = Grader(model, self.info, self.encoding, style, how, strength, regions)
+        shares = Shares(options.colour, options.brightness)
+        self.grader = Grader(model, self.info, self.encoding, style, how, strength, regions, shares)
         status = os.stat(clip)
         asked = {
             **identity,
@@ -112,11 +111,14 @@ class Run:
             leave_out = self._tried(begun=plan is not None)
             if plan is None:
                 plan = self._planned(maker)
+                self._ready(plan)
+                plan = self._paced(plan, new=True)
                 self.parts.keep(plan)
-            self.reader.careful, self.reader.deinterlace = plan.damaged, plan.deinterlaced
-            self._say(plan)
-            segments = planned(plan, self.parts, self.encoding, self.info, self.options)
-            self._grade(plan, [(segment, path) for segment, path in segments if not path.exists()])
+            else:
+                self._ready(plan)
+                self._paced(plan, new=False)
+            segments = planned(plan, self.parts, self.encoding)
+            self._grade(plan, self._left(plan))
         span = None
         if self.options.start is not None or self.options.end is not None:
             span = (plan.pts[0], _tick(self.info, self.options.end))
@@ -148,7 +150,31 @@ class Run:
             plan = self._analyse(maker)
         return plan
 
-    def _say(self, plan: Plan) -> None:
+    def _left(self, plan: Plan) -> list[tuple[Segment, Path]]:
+        return [(segment, path) for segment, path in planned(plan, self.parts, self.encoding) if not path.exists()]
+
+    def _paced(self, plan: Plan, *, new: bool) -> Plan:
+        """Try how long it takes, and say so; of a plan that is new, segments take no longer than they should."""
+        if new:
+            pixels = self.encoding.height * self.encoding.width
+            longest = max(1, round(self.options.segment * self.info.rate))
+            held = pace.length(pixels, longest, smooth=self.smooth, by_region=self.grader.by_region)
+            plan = replace(plan, length=held)
+        left = [segment for segment, _ in self._left(plan)]
+
+        def attempt(todo: Sequence[tuple[Segment, Path]], told: Callable[[int], None]) -> None:
+            grade(self.reader, plan, self.parts, self.grader, self.encoding, self.model, self.options, todo, told)
+
+        found = pace.tried(plan, self.parts.folder, left, attempt, smooth=self.smooth)
+        if found is None:
+            return plan
+        frames = sum(segment.count for segment in left)
+        self.progress("expected", max(1, round(frames * found.seconds)), frames)
+        return replace(plan, length=found.shortened(plan.length)) if new else plan
+
+    def _ready(self, plan: Plan) -> None:
+        """Read the clip as its plan says, and say what is done to it."""
+        self.reader.careful, self.reader.deinterlace = plan.damaged, plan.deinterlaced
         lost = lost_of_picture(self.info, self.encoding)
         if lost:
             name = self.encoding.codec
@@ -174,18 +200,21 @@ class Run:
 
     def _analyse(self, maker: LookMaker) -> Plan:
         start, end = _tick(self.info, self.options.start), _tick(self.info, self.options.end)
-        size = key_size(self.encoding.height, self.encoding.width)
+        size = self._key_size()
         pts: list[int] = []
         shots: list[Shot] = []
         first, last = 0, 0
 
         def finish() -> None:
             if len(pts) > first:
-                look = maker.finish()
+                look, keys = maker.finish()
+                if keys is not None and self.smooth:
+                    look = replace(look, witness=ByGrid(self.grader).shot_witness(keys, look, pts[first]))
                 save_look(look, self.parts.folder, len(shots))
                 shots.append(Shot(first, len(pts) - first, len(look.windows)))
 
-        with ahead(_thumbnails(self.reader, start, end), depth=8) as frames:
+        steps: list[float] | None = [] if self.options.deflicker else None  # of exposure
+        with ahead(_thumbnails(self.reader, start, end, steps), depth=8) as frames:
             for seen in with_cuts(frames):
                 if seen.cut:
                     finish()
@@ -202,19 +231,36 @@ class Run:
             raise VideoReadError(f"{self.clip}: no frame could be decoded; is the clip empty or cut off?")
         if end is None and self.info.ends is not None and self.info.ends > pts[-1]:
             last = self.info.ends - pts[-1]
-        return Plan(pts, shots, bool(self.reader.damaged), last, self.reader.deinterlace)
+        found: list[float] = []
+        if steps is not None:
+            rate = float(self.info.rate)
+            found = [g for s in shots for g in exposure.gains(steps[s.first : s.first + s.count], rate)]
+        return Plan(pts, shots, bool(self.reader.damaged), last, self.reader.deinterlace, gains=found)
+
+    def _key_size(self) -> tuple[int, int]:
+        """(h, w) of key frames: where the network sees reduced frames, it is fitted to such."""
+        size = (self.encoding.height, self.encoding.width)
+        return size_of(*size, NETWORK_PIXELS) if self.smooth else key_size(*size)
 
     def _key(self, frame: Frame, size: tuple[int, int]) -> Key:
-        image = self.grader.images([frame.planes()])[0]
-        regions = self.grader.single_regions(image, frame.index)
-        return Key(reduced(image, size).half(), reduced_regions(regions, size) if regions else None)
+        if self.smooth:
+            image = self.grader.sent(reduced_rgb(frame.planes(), self.grader.input, size))
+        else:
+            image = reduced(self.grader.images([frame.planes()])[0], size)
+        return Key(image.half(), self.grader.heard(image, frame.index))
 
 
 def _thumbnails(
-    reader: VideoReader, start: int | None, end: int | None
+    reader: VideoReader, start: int | None, end: int | None, steps: list[float] | None
 ) -> Generator[tuple[Frame, Thumbnail], None, None]:
+    """Frames and their thumbnails; the steps of exposure between them go to `steps`, where they are wanted."""
+    before: Thumbnail | None = None
     for frame in reader.frames(start, end):
-        yield frame, frame.thumbnail(*THUMBNAIL)
+        here = frame.thumbnail(*THUMBNAIL)
+        if steps is not None:
+            steps.append(0.0 if before is None else exposure.step(before, here))
+            before = here
+        yield frame, here
 
 
 def _tick(info: VideoInfo, seconds: float | None) -> int | None:

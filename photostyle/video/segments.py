@@ -6,54 +6,42 @@ A segment comes out the same whoever does it, and whatever was done before it.
 from __future__ import annotations
 
 import functools
-from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
-from photostyle.errors import VideoReadError
+import torch
+
 from photostyle.network.wct2 import WCT2
 from photostyle.video.codecs import Encoding
 from photostyle.video.encode import SegmentWriter
+from photostyle.video.exposure import exposed
 from photostyle.video.grade import Grader
-from photostyle.video.info import Planes, VideoInfo
+from photostyle.video.grid_stream import streamed
+from photostyle.video.info import Planes
+from photostyle.video.items import Done, Item, whole_items
 from photostyle.video.look_files import load_look
 from photostyle.video.looks import Look
 from photostyle.video.options import VideoOptions
 from photostyle.video.pipeline import ahead, behind
 from photostyle.video.plan import Parts, Plan, Segment
-from photostyle.video.reading import Frame, VideoReader
+from photostyle.video.reading import VideoReader
 from photostyle.video.timing import rate_of
 
 Progress = Callable[[str, int, int], None]
-"""``progress(stage, done, total)``: stage ``"reading"`` or ``"grading"``, in frames; total 0 if unknown."""
+"""``progress(stage, done, total)``: stage ``"reading"`` or ``"grading"``, in frames; total 0 if unknown.
+
+Between the two, for longer clips: stage ``"expected"``, the seconds that grading is going to take, and its frames.
+"""
 
 _DEPTH = 4  # frames decoded ahead of the network, and batches waiting for the encoder
 _GPU_BATCH = 8
 
 
-@dataclass(frozen=True, eq=False)
-class _Item:
-    segment: Segment
-    index: int
-    planes: Planes
-
-    @property
-    def leads(self) -> bool:
-        """It lies before its segment, and is only followed, not written."""
-        return self.index < self.segment.first
-
-    @property
-    def ends(self) -> bool:
-        return self.index == self.segment.first + self.segment.count - 1
-
-
-def planned(
-    plan: Plan, parts: Parts, encoding: Encoding, info: VideoInfo, options: VideoOptions
-) -> list[tuple[Segment, Path]]:
+def planned(plan: Plan, parts: Parts, encoding: Encoding) -> list[tuple[Segment, Path]]:
     """All segments of a clip, in order, and where they are or will be."""
-    segments = plan.segments(max(1, round(options.segment * info.rate)))
-    return [(segment, parts.segment(segment, encoding.segment)) for segment in segments]
+    return [(segment, parts.segment(segment, encoding.segment)) for segment in plan.segments()]
 
 
 def grade(
@@ -74,32 +62,23 @@ def grade(
     Raises:
         PhotostyleError: the clip has changed, or a segment cannot be written. No part of a segment is left.
     """
+    if not todo:
+        return
     encoding = replace(encoding, rate=rate_of(plan.pts, reader.info))
     looks, paths = _Looks(plan, parts, model), {segment.number: path for segment, path in todo}
-    cuda = next(model.parameters()).device.type == "cuda"
-    usual = options.batch or (_GPU_BATCH if cuda else 1)
+    segments = [segment for segment, _ in todo]
+    if grader.smooth(looks[segments[0].shot]):
+        frames = streamed(reader, plan, grader, looks.__getitem__, segments)
+    else:
+        frames = _whole(reader, plan, grader, looks, segments, _batch(model, options))
     writer: SegmentWriter | None = None
-    waiting: list[_Item] = []
     try:
-        frames = _items(reader, plan, [segment for segment, _ in todo], grader.lead)
-        with ahead(frames, max(_DEPTH, usual)) as items, behind(_DEPTH) as give:
-            for item in items:
-                segment = item.segment
-                if writer is None:
-                    writer = SegmentWriter(paths[segment.number], encoding)
-                    grader.restart()
-                if item.leads:
-                    grader.follow(grader.images([item.planes])[0], item.index)
-                    continue
-                waiting.append(item)
-                look = looks[segment.shot]
-                if not item.ends and len(waiting) < (usual if look.steady and not grader.by_region else 1):
-                    continue
-                for one, planes in zip(waiting, _graded(grader, look, plan, waiting), strict=True):
-                    give(functools.partial(writer.write, planes + grader.alpha(one.planes)))
-                count, waiting = len(waiting), []
-                progress(count)
-                if item.ends:
+        with closing(frames), behind(_DEPTH) as give:
+            for done in frames:
+                writer = writer or SegmentWriter(paths[done.segment.number], encoding)
+                give(functools.partial(writer.write, done.planes))
+                progress(1)
+                if done.ends:
                     give(writer.close)
                     writer = None
     finally:
@@ -107,8 +86,38 @@ def grade(
             writer.abandon()
 
 
-def _graded(grader: Grader, look: Look, plan: Plan, items: Sequence[_Item]) -> list[Planes]:
+def _batch(model: WCT2, options: VideoOptions) -> int:
+    cuda = next(model.parameters()).device.type == "cuda"
+    return options.batch or (_GPU_BATCH if cuda else 1)
+
+
+def _whole(
+    reader: VideoReader, plan: Plan, grader: Grader, looks: _Looks, todo: Sequence[Segment], batch: int
+) -> Generator[Done, None, None]:
+    """Frames of the segments in order, the network seeing every pixel of them."""
+    waiting: list[Item] = []
+    current: Segment | None = None
+    with ahead(whole_items(reader, plan, todo, grader.lead), max(_DEPTH, batch)) as items:
+        for item in items:
+            if item.segment is not current:
+                grader.restart(looks[item.segment.shot].vote)
+                current = item.segment
+            if item.leads:
+                grader.follow(grader.images([item.planes])[0], item.index)
+                continue
+            waiting.append(item)
+            look = looks[item.segment.shot]
+            if not item.ends and len(waiting) < (batch if look.steady and not grader.by_region else 1):
+                continue
+            for one, planes in zip(waiting, _graded(grader, look, plan, waiting), strict=True):
+                yield Done(one.segment, planes + grader.alpha(one.planes), one.ends)
+            waiting = []
+
+
+def _graded(grader: Grader, look: Look, plan: Plan, items: Sequence[Item]) -> list[Planes]:
     images = grader.images([item.planes for item in items])
+    if plan.gains:
+        images = torch.stack([exposed(image, plan.gain(item.index)) for image, item in zip(images, items, strict=True)])
     regions = grader.follow(images[0], items[0].index) if grader.by_region else None
     return grader.graded(images, look, plan.pts[items[0].index], regions)
 
@@ -125,42 +134,3 @@ class _Looks:
             count = self._plan.shots[shot].windows
             self._held = (shot, load_look(self._parts.folder, shot, count, self._model))
         return self._held[1]
-
-
-def _items(reader: VideoReader, plan: Plan, todo: Sequence[Segment], lead: int) -> Generator[_Item, None, None]:
-    """Frames of the segments in order, each segment's behind the `lead` frames of its shot before it."""
-    frames: Generator[Frame, None, None] | None = None
-    recent: deque[Planes] = deque(maxlen=lead)
-    position = -1  # number of the next frame that `frames` gives
-    for segment in todo:
-        wanted = min(lead, segment.lead)
-        if frames is None or position != segment.first:
-            recent.clear()
-            position = segment.first - wanted
-            frames = _frames(reader, plan, position)
-            while position < segment.first:
-                recent.append(next(frames).planes())
-                position += 1
-        for i, planes in enumerate(list(recent)[len(recent) - wanted :] if wanted else []):
-            yield _Item(segment, segment.first - wanted + i, planes)
-        for _ in range(segment.count):
-            planes = next(frames).planes()
-            recent.append(planes)
-            yield _Item(segment, position, planes)
-            position += 1
-
-
-def _frames(reader: VideoReader, plan: Plan, first: int) -> Generator[Frame, None, None]:
-    """The plan's frames from number `first` on, without end; by seeking if that gives the very same frames."""
-    index, seek = first, not plan.damaged
-    while True:
-        for frame in reader.frames(plan.pts[index], plan.pts[-1] + 1, seek=seek):
-            if index == len(plan.pts) or frame.pts != plan.pts[index]:
-                break
-            yield frame
-            index += 1
-        if not seek or index == len(plan.pts):
-            raise VideoReadError(
-                f"{reader.path}: no longer gives the frames that it gave on the first pass; has the file changed?"
-            )
-        seek = False

@@ -15,7 +15,7 @@ units of the clip's variance (over all pixels and frames, summed over the channe
 
 That matches the contrast of large shapes. What flow leaves behind is detail that was moved a fraction of a pixel wrong,
 so a style that raises the contrast of detail more than that of shapes raises the warping error by as much, however
-steady it is. `Steadiness.detail` says by how much:
+steady it is. `Steadiness.detail` says by how much, and `Steadiness.matched` are the errors divided by it:
 
     D = mean (∂I/∂x)² + (∂I/∂y)²
 """
@@ -53,6 +53,11 @@ class Steadiness:
     long: float
     flicker: float
     detail: float
+
+    @property
+    def matched(self) -> tuple[float, float]:
+        """`short` and `long` at matched contrast of detail: divided by `detail`."""
+        return self.short / self.detail, self.long / self.detail
 
 
 class _Channels:

@@ -7,7 +7,7 @@ segment (`photostyle.video.segments`). What both leave in ``OUT.parts`` lets a k
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -112,18 +112,29 @@ def apply_clip(
 ) -> Report:
     """Apply a fitted style to a whole clip; arguments and errors as `stylize_clip`."""
     options = options or VideoOptions()
-    digest = hashlib.sha256()
-    for site, maps in transfer.maps.items():
-        for region, found in maps.items():
-            digest.update(f"{site}/{region}".encode() + found.affine.matrix.cpu().numpy().tobytes())
-    identity = {"style": digest.hexdigest(), "strength": strength, "strengths": dict(transfer.options.strengths)}
+    identity = {
+        "style": _maps_hash(transfer),
+        "strength": strength,
+        "strengths": dict(transfer.options.strengths),
+        "fit options": asdict(replace(transfer.options, strengths={})),
+    }
     if regions is not None:
         regions = Adapted(regions, transfer)
     run = Run(
         transfer.model, clip, output, options, identity, None, transfer.options, strength, regions, resume, overwrite,
         progress,
     )  # fmt: skip
-    return run.go(Given(transfer))
+    return run.go(Given(transfer, options.keyframes))
+
+
+def _maps_hash(transfer: Transfer) -> str:
+    """A hash of all that a style's maps do to features."""
+    digest = hashlib.sha256()
+    for site, maps in transfer.maps.items():
+        for region, found in maps.items():
+            digest.update(f"{site}/{region} {found.low} {found.high}".encode())
+            digest.update(found.affine.matrix.cpu().numpy().tobytes() + found.affine.bias.cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _tensor_hash(tensor: torch.Tensor) -> str:

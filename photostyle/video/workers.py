@@ -69,6 +69,7 @@ class SegmentSetup:
         import torch
 
         from photostyle.device import resolve
+        from photostyle.jobs.blending import Shares
         from photostyle.options import FitOptions
         from photostyle.video.grade import Grader, chosen_encoding
         from photostyle.video.reading import VideoReader
@@ -94,8 +95,9 @@ class SegmentSetup:
         if plan is None:
             raise EngineError(f"{parts.folder}: cannot be seen by a worker; put clip and output where all workers can")
         reader.careful, reader.deinterlace = plan.damaged, plan.deinterlaced
-        paths = dict(planned(plan, parts, encoding, reader.info, self.options))
-        grader = Grader(model, reader.info, encoding, None, FitOptions(), self.strength, regions)
+        paths = dict(planned(plan, parts, encoding))
+        shares = Shares(self.options.colour, self.options.brightness)
+        grader = Grader(model, reader.info, encoding, None, FitOptions(), self.strength, regions, shares)
 
         def work(segment: Segment) -> int:
             if not paths[segment].exists():  # made by a worker that was cut off before it could say so

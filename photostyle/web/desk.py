@@ -1,23 +1,29 @@
-"""What all tabs share: who asks, and errors said in one line."""
+"""What all tabs share: who asks, and errors said in one line, where the page has a place for them."""
 
 from __future__ import annotations
 
+import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
 from photostyle.errors import ParameterError, PhotostyleError
+from photostyle.web.asks import message
 from photostyle.web.guard import visitor_cookie
 from photostyle.web.sessions import Sessions, Visitor
 from photostyle.web.studio import Studio
 from photostyle.web.wishes import Engine
 
 logger = logging.getLogger(__name__)
+
+Work = Callable[[Visitor[Studio], Studio, Mapping[str, Any]], Mapping[str, Any]]
+FAILED = "Something failed here that should not. The log of the page says what."
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,29 +39,43 @@ class Desk:
     engine: Engine
 
     @contextmanager
-    def at_work(self, request: gr.Request) -> Iterator[tuple[Visitor[Studio], Studio]]:
-        """`on_errand` for what changes the page's state: one thing at a time."""
-        with self.on_errand(request) as found, found[1].lock:
+    def on_errand(self, request: gr.Request) -> Iterator[tuple[Visitor[Studio], Studio]]:
+        """The visitor who asks and the state of this page of theirs. Raises PhotostyleError."""
+        if request.request is None:
+            raise ParameterError("this can be asked of the page alone")
+        cookie = visitor_cookie(request.request)
+        with self.sessions.session(cookie, str(request.session_hash)) as found:
             yield found
 
-    @contextmanager
-    def on_errand(self, request: gr.Request) -> Iterator[tuple[Visitor[Studio], Studio]]:
-        """The visitor who asks and the state of this page of theirs; errors become a line on the page."""
+    def answer(self, text: str | None, request: gr.Request, work: Work, *, locked: bool = True) -> str:
+        """What `work` makes of the page's message, as the page reads it; an error is an answer too.
+
+        Args:
+            text: the message.
+            request: who sent it.
+            work: given the visitor, the state of their page and the message.
+            locked: one thing at a time for this page.
+        """
+        reply: dict[str, Any] = {}
         try:
-            if request.request is None:
-                raise ParameterError("this can be asked of the page alone")
-            cookie = visitor_cookie(request.request)
-            with self.sessions.session(cookie, str(request.session_hash)) as found:
-                yield found
-        except PhotostyleError as error:
-            raise gr.Error(
-                self.without_folders(str(error)), title="This did not work", print_exception=False
-            ) from error
-        except (gr.Error, GeneratorExit):
-            raise
-        except Exception as error:
-            logger.exception("the page failed")
-            raise gr.Error("something failed here that should not; the log of the page says what") from error
+            asked = message(text)
+            reply["seq"] = asked.get("seq")
+            with self.on_errand(request) as (visitor, studio):
+                if locked:
+                    with studio.lock:
+                        reply |= work(visitor, studio, asked)
+                else:
+                    reply |= work(visitor, studio, asked)
+        except Exception as error:  # noqa: BLE001 - the page waits for an answer, and says what it was
+            reply["error"] = self.said(error)
+        return json.dumps(reply)
+
+    def said(self, error: Exception) -> str:
+        """An error in a line for the visitor, without this machine's folders; the log has what is a fault here."""
+        if not isinstance(error, PhotostyleError):
+            logger.error("the page failed", exc_info=error)
+            return FAILED
+        return self.without_folders(str(error))
 
     def without_folders(self, text: str) -> str:
         """A line without this machine's folders."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import threading
 import zipfile
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,19 +20,33 @@ from photostyle.jobs.photo import each
 from photostyle.jobs.regions import Reference, RegionSettings
 from photostyle.jobs.segment import ClassSegmentation
 from photostyle.methods import MethodInfo
+from photostyle.options import FitOptions
 from photostyle.transfer.targets import Target
-from photostyle.web.studio import Studio, prepared, write_result
+from photostyle.transfer.transfer import Transfer
+from photostyle.web.progress import Stopped, Told
+from photostyle.web.results import prepared, write_result
+from photostyle.web.studio import Studio
 from photostyle.web.wishes import Wishes, result_name, result_stem
-
-Told = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and of how much; 0 of what is not known."""
 
 COMPARED = 512  # pixels of the long side
 KNOWN_CLIPS = (".mp4", ".mov", ".mkv", ".webm", ".m4v", ".avi")
 
 
-class Stopped(Exception):  # noqa: N818 - it is no error
-    """The visitor does not want it any more."""
+@dataclass(frozen=True, eq=False)
+class ClipLook:
+    """What the frames of a clip are given.
+
+    Attributes:
+        how: how a style is fitted.
+        regions: where the frames' regions come from; None does without.
+        side: the style, to be fitted to each shot.
+        transfer: a style that was fitted elsewhere, in its place.
+    """
+
+    how: FitOptions
+    regions: Any
+    side: Any = None
+    transfer: Transfer | None = None
 
 
 class Errand:
@@ -47,10 +60,10 @@ class Errand:
 
     def __init__(self, studio: Studio, wishes: Wishes, told: Told) -> None:
         if not (studio.styles or studio.saved):
-            raise ParameterError("choose a reference or a style on the Photo tab first")
-        self.engine, self.wishes, self._told = studio.engine, wishes, told
+            raise ParameterError("there is no look yet: choose a photo and a reference on the Photo tab first")
+        self.studio, self.engine, self.wishes, self._told = studio, studio.engine, wishes, told
         self.content, self.styles, self.saved = studio.content, list(studio.styles), studio.saved
-        self.stop = studio.stop = threading.Event()
+        self.stop = studio.fresh_stop()
         self.folder = studio.result_folder()
 
     def step(self, what: str, done: int, total: int) -> None:
@@ -74,7 +87,9 @@ class Errand:
         style = self.saved[1] if self.saved else prepared(self.styles, settings)
 
         def work(content: Path, output: Path) -> None:
-            self.step(content.name, outputs.index(output), len(paths))
+            self.step(
+                f"Photo {outputs.index(output) + 1} of {len(paths)}, {content.name}", outputs.index(output), len(paths)
+            )
             read_photo(content, max_pixels=pixels)
             write_result(self.engine.model, content, style, output, self.wishes, settings)
 
@@ -99,38 +114,47 @@ class Errand:
         return self.folder / name
 
     def clip(self, path: Path, pixels: int, *, part: tuple[float, float] | None = None, codec: str | None = None,
-             by_region: bool = False) -> Path:  # fmt: skip
-        """Grade a clip, or a small copy of a part of it from a second to another; returns the file."""
+             by_region: bool = False, small: bool = False) -> Path:  # fmt: skip
+        """Grade a clip, or a small copy of it or of a part of it from a second to another; returns the file."""
         check_clips()
-        from photostyle.video.looks import StyleSide
         from photostyle.video.options import VideoOptions
         from photostyle.video.reading import VideoReader
-        from photostyle.video.regions import segmented
-        from photostyle.video.stylize import apply_clip, load_style, stylize_clip
 
-        info = VideoReader(path).info
-        if info.width * info.height > pixels:
-            raise MemoryLimitError(f"{path.name}: {info.width}x{info.height} is larger than is done here")
+        check_clip_size(VideoReader(path).info, pixels)
         start, end = part or (None, None)
-        options = VideoOptions(start=start, end=end, preview=part is not None, codec=codec)
+        options = VideoOptions(start=start, end=end, preview=part is not None or small, codec=codec)
         suffix = ".mp4" if part or path.suffix.lower() not in (".mp4", ".mov", ".mkv", ".webm") else path.suffix.lower()
         output = self.folder / f"{result_stem(path)}-{'preview' if part else 'styled'}{suffix}"
+        self.graded(path, output, self.clip_look(by_region), options, self.step)
+        return output
+
+    def graded(self, path: Path, output: Path, look: ClipLook, options: Any, told: Told) -> None:
+        """Grade a clip in a look. Raises PhotostyleError, and what `told` raises."""
+        from photostyle.video.stylize import apply_clip, stylize_clip
+
+        common: Any = {"regions": look.regions, "progress": told}
+        if look.transfer:
+            apply_clip(look.transfer, path, output, options, strength=look.how.strength, **common)
+        else:
+            stylize_clip(self.engine.model, path, look.side, output, look.how, options, **common)
+
+    def clip_look(self, by_region: bool) -> ClipLook:
+        """What the frames of a clip are given."""
+        from photostyle.video.looks import StyleSide
+        from photostyle.video.regions import segmented
+        from photostyle.video.stylize import load_style
+
         found = self.engine.segmentation if by_region else None
         regions = segmented(found.segmenter) if isinstance(found, ClassSegmentation) else None
         how = replace(self.wishes.options, strengths=self.wishes.options.strengths if by_region else {})
-        common: Any = {"regions": regions, "progress": self.step}
         if self.saved and not isinstance(self.saved[1], Target):
-            apply_clip(self.saved[1], path, output, options, strength=how.strength, **common)
-            return output
+            return ClipLook(how, regions, transfer=self.saved[1])
         if self.saved and isinstance(self.saved[1], Target):
-            side = StyleSide(self.saved[1])
             how = replace(self.saved[1].options, strength=how.strength)
-        elif len(self.styles) == 1:
-            side = load_style(self.styles[0].path, self.engine.model, segment=regions)
-        else:
-            side = StyleSide(self._target(regions is not None))
-        stylize_clip(self.engine.model, path, side, output, how, options, **common)
-        return output
+            return ClipLook(how, regions, StyleSide(self.saved[1]))
+        if len(self.styles) == 1:
+            return ClipLook(how, regions, load_style(self.styles[0].path, self.engine.model, segment=regions))
+        return ClipLook(how, regions, StyleSide(self._target(regions is not None)))
 
     def _target(self, by_region: bool) -> Target:
         from photostyle.jobs.style import make_style
@@ -168,6 +192,12 @@ class Errand:
         sheet = self.folder / "comparison.jpg"
         sheet_file(sheet, pair, outcomes)
         return sheet, outcomes
+
+
+def check_clip_size(info: Any, pixels: int) -> None:
+    """Raise MemoryLimitError for a clip of larger frames than `pixels`."""
+    if info.width * info.height > pixels:
+        raise MemoryLimitError(f"{info.path.name}: {info.width}x{info.height} is larger than is done here")
 
 
 def check_clips() -> None:

@@ -1,250 +1,264 @@
-"""What the photo tab's controls do: wishes in, pictures and values of controls out."""
+"""What the photo tab asks for and is answered: messages of the page in, pictures and words out."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import gradio as gr
-import numpy as np
-import numpy.typing as npt
-from PIL import Image
 
-from photostyle.errors import ImageReadError, ParameterError
-from photostyle.io import CLASS_COLOURS, UNSURE, read_photo
-from photostyle.options import FitOptions
+from photostyle.errors import ParameterError, PhotostyleError
+from photostyle.io import read_photo
 from photostyle.regions.labels import sizeable
-from photostyle.regions.regions import WHOLE
-from photostyle.web import views
+from photostyle.regions.regions import UNSURE
+from photostyle.web import commands, looks, views
+from photostyle.web.asks import asked
+from photostyle.web.asks import message as read
 from photostyle.web.desk import Desk
-from photostyle.web.masks import correct_mask
+from photostyle.web.glances import look_at
+from photostyle.web.masks import corrected, painted
 from photostyle.web.memory import give_back
+from photostyle.web.progress import Progress, Stopped, streamed
 from photostyle.web.samples import sample
 from photostyle.web.sessions import Picture, Visitor
 from photostyle.web.studio import Studio
-from photostyle.web.wishes import MOST_STYLES, Wishes
+from photostyle.web.wishes import MOST_STYLES, Source
 
-NAMES = (*CLASS_COLOURS, UNSURE)
-_AUTOMATIC, _WHOLE, _KEPT = "automatic", "the whole reference", "nothing: it stays as it is"
-Updates = list[Any]
+Reply = dict[str, Any]
+Asked = Mapping[str, Any]
 
 
 class PhotoDesk:
-    """The photo tab's functions, as Gradio calls them."""
+    """The photo tab's functions, as Gradio calls them: each takes a message and returns one (`assets/link.js`)."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._main = {
+            "content": self._content, "styles": self._styles, "samples": self._samples, "see": self._see,
+            "correct": self._correct, "style-file": self._style_file,
+        }  # fmt: skip
+        self._quick = {"look": self._look, "hush": self._hush, "command": self._command, "looks": self._looks,
+                       "sketch": self._sketch, "stop": self._stop}  # fmt: skip
 
-    def take_content(self, path: str | None, request: gr.Request) -> Updates:
-        """An uploaded photo."""
-        with self._desk.at_work(request) as (visitor, studio):
-            if path:
-                pixels = self._desk.sessions.limits.pixels
-                studio.set_content(studio.take(self._desk.received(visitor, studio, path), pixels))
-            return [None, *_chosen(visitor, studio)]
+    def main(self, text: str, request: gr.Request) -> str:
+        """What needs the network."""
+        return self._one_of(self._main, text, request)
 
-    def take_styles(self, paths: Sequence[str] | None, request: gr.Request) -> Updates:
-        """Uploaded references, added to those that there are."""
-        with self._desk.at_work(request) as (visitor, studio):
-            if len(studio.styles) + len(paths or ()) > MOST_STYLES:
-                raise ParameterError(f"at most {MOST_STYLES} references can be mixed: remove one first")
-            pixels = self._desk.sessions.limits.pixels
-            new = [studio.take(self._desk.received(visitor, studio, path), pixels) for path in paths or ()]
-            studio.set_styles([*studio.styles, *new])
-            return [None, *_chosen(visitor, studio)]
+    def live(self, text: str, request: gr.Request) -> str:
+        """What is answered at once."""
+        return self._one_of(self._quick, text, request)
 
-    def take_samples(self, request: gr.Request) -> Updates:
-        """The sample pair."""
-        with self._desk.at_work(request) as (visitor, studio):
-            pixels = self._desk.sessions.limits.pixels
-            studio.set_content(studio.take(sample("day.jpg"), pixels))
-            studio.set_styles([studio.take(sample("dusk.jpg"), pixels)])
-            return _chosen(visitor, studio)
+    def idle(self, text: str, request: gr.Request) -> str:
+        """What may be wanted next, computed before it is."""
 
-    def take_preset(self, path: str | None, request: gr.Request) -> Updates:
-        """An uploaded style, in place of references."""
-        with self._desk.at_work(request) as (visitor, studio):
-            if path:
-                studio.load_saved(self._desk.received(visitor, studio, path))
-            return [None, *_chosen(visitor, studio)]
+        def work(_: Visitor[Studio], studio: Studio, _asked: Asked) -> Reply:
+            known = set(studio.glances)
+            studio.ahead(studio.ask.wishes)
+            look_at(studio, studio.glances, studio.hush.is_set)
+            ready = studio.preview is not None and studio.preview.sure()
+            return {"thumbs": {key: studio.glances[key] for key in set(studio.glances) - known}, "ready": ready}
 
-    def remove(self, number: int) -> Callable[[gr.Request], Updates]:
-        """Takes a reference away."""
-
-        def removed(request: gr.Request) -> Updates:
-            with self._desk.at_work(request) as (visitor, studio):
-                studio.set_styles([style for i, style in enumerate(studio.styles) if i != number])
-                return _chosen(visitor, studio)
-
-        return removed
-
-    def nothing(self, request: gr.Request) -> None:
-        """A control that the next refresh reads."""
-
-    def refresh(self, request: gr.Request, *values: Any) -> Updates:
-        """A new picture, and the regions that there are."""
-        strength, wishes = values[0], wished(values)
-        with self._desk.at_work(request) as (visitor, studio):
-            if studio.content is None or not studio.ready:
-                before = _address(visitor, studio)
-                view = json.dumps({"before": before}) if before else ""
-                return [view, "", gr.update(interactive=False), "", "", *[gr.skip()] * (1 + 3 * len(NAMES))]
-            new = studio.preview
-            preview = studio.refresh(wishes)
-            picture = views.shown(visitor, preview.at(strength, studio.own))
-            view = json.dumps({"before": _address(visitor, studio), "after": picture, "strength": strength})
-            known = set(studio.regions.weights) if studio.regions else set()
-            decisions = views.decided(studio.plan.decisions if studio.plan else ())
-            unchanged = new is preview
-            editor = gr.skip() if unchanged else self._editor(visitor, studio)
-            (height, width), seen = studio.content.full_size, preview.shown.shape
-            status = f"A preview of {seen[-1]} × {seen[-2]} pixels; the photo has {width} × {height}."
-            rows = [part for name in NAMES for part in _region_row(studio, name, name in known, strength)]
-            link = gr.skip() if unchanged else ""
-            return [view, views.note(status), gr.update(interactive=True), link, decisions, editor, *rows]
-
-    def prepare(self, request: gr.Request) -> None:
-        """What the strength slider will ask for, computed before it is moved."""
-        with self._desk.on_errand(request) as (_, studio):
-            preview = studio.preview
-            if preview:
-                preview.prepare()
+        answer = self._desk.answer(text, request, work, locked=False)
         give_back()
+        return answer
 
-    def look(self, strength: float, request: gr.Request) -> Any:
-        """Another strength."""
-        with self._desk.at_work(request) as (visitor, studio):
-            return self._seen(visitor, studio, strength)
+    def render(self, text: str, request: gr.Request) -> Iterator[str]:
+        """The result at full size, to look at and to take away; tells how it goes."""
+        try:
+            seq = read(text).get("seq")
+        except PhotostyleError as error:
+            yield json.dumps({"error": self._desk.said(error)})
+            return
+        for told in streamed(lambda tell: self._desk.answer(text, request, lambda *a: self._render(tell, *a),
+                                                            locked=False)):  # fmt: skip
+            yield json.dumps({"seq": seq, "progress": asdict(told)}) if isinstance(told, Progress) else told
 
-    def mix(self, request: gr.Request, strength: float, *weights: float) -> Any:
-        """Other weights of the references, as the preview guesses them."""
-        with self._desk.at_work(request) as (visitor, studio):
-            if not sum(weights[: len(studio.styles)]):
-                return gr.skip()  # what is meant is seen when it is let go
-            studio.weigh(weights[: len(studio.styles)])
-            return self._seen(visitor, studio, strength, studio.shares)
+    def _one_of(self, known: Mapping[str, Any], text: str, request: gr.Request) -> str:
+        def work(visitor: Visitor[Studio], studio: Studio, asked: Asked) -> Reply:
+            do = known.get(str(asked.get("do")))
+            if do is None:
+                raise ParameterError("this page is older than what serves it: load it again")
+            return do(visitor, studio, asked)  # type: ignore[no-any-return]
 
-    def weigh(self, request: gr.Request, *weights: float) -> None:
-        """Other weights of the references; the preview that follows asks the network."""
-        with self._desk.at_work(request) as (_, studio):
-            studio.weigh(weights[: len(studio.styles)])
+        # What ends something, or fills the time until it is over, cannot wait for that.
+        locked = not any(f'"{word}"' in (text or "")[:40] for word in ("hush", "stop", "sketch"))
+        return self._desk.answer(text, request, work, locked=locked)
 
-    def set_own(self, name: str) -> Callable[..., Any]:
-        """Sets the strength of a region."""
+    def _content(self, visitor: Visitor[Studio], studio: Studio, asked: Asked) -> Reply:
+        """An uploaded photo."""
+        path = self._desk.received(visitor, studio, str(asked.get("path")))
+        studio.set_content(studio.take(path, self._desk.sessions.limits.pixels))
+        return {"content": _photo(visitor, studio)}
 
-        def moved(strength: float, own: float, request: gr.Request) -> Any:
-            with self._desk.at_work(request) as (visitor, studio):
-                studio.own[name] = own
-                return self._seen(visitor, studio, strength)
+    def _styles(self, visitor: Visitor[Studio], studio: Studio, asked: Asked) -> Reply:
+        """Uploaded references and saved styles; of several, those that can be read."""
+        added, errors = [], []
+        for path in list(asked.get("paths") or ())[:MOST_STYLES]:
+            try:
+                received = self._desk.received(visitor, studio, str(path))
+                added.append(self._added(visitor, studio, received))
+            except Exception as error:  # noqa: BLE001 - each file is spoken of by itself
+                errors.append(self._desk.said(error))
+        return {"added": added, **({"error": " ".join(errors)} if errors else {})}
 
-        return moved
+    def _added(self, visitor: Visitor[Studio], studio: Studio, path: Any) -> Reply:
+        if path.suffix.lower() == ".style":
+            return {"key": studio.load_saved(path), "name": path.stem, "kind": "file"}
+        source = studio.take(path, self._desk.sessions.limits.pixels)
+        return _reference(studio.add_style(source), source)
 
-    def followed(self, strength: float, request: gr.Request) -> Updates:
-        """Sliders of regions without a strength of their own."""
-        with self._desk.at_work(request) as (_, studio):
-            return [gr.skip() if name in studio.own else strength for name in NAMES]
+    def _samples(self, visitor: Visitor[Studio], studio: Studio, _asked: Asked) -> Reply:
+        """The sample pair."""
+        pixels = self._desk.sessions.limits.pixels
+        studio.set_content(studio.take(sample("day.jpg"), pixels))
+        source = studio.take(sample("dusk.jpg"), pixels)
+        return {"content": _photo(visitor, studio), "added": [_reference(studio.add_style(source), source)]}
 
-    def follow(self, strength: float, request: gr.Request) -> Updates:
-        """No region has a strength of its own any more."""
-        with self._desk.at_work(request) as (visitor, studio):
-            studio.own = {}
-            return [self._seen(visitor, studio, strength), *[strength] * len(NAMES)]
+    def _see(self, visitor: Visitor[Studio], studio: Studio, message: Asked) -> Reply:
+        """A new picture, and the regions that there are."""
+        studio.choose(asked(message.get("settings")))
+        if not studio.ready or studio.content is None:
+            return {}
+        wishes = studio.ask.wishes
+        before = studio.plan
+        preview = studio.refresh(wishes)
+        reply = self._seen(visitor, studio)
+        if studio.plan is not before or message.get("regions"):
+            reply["regions"] = _regions(visitor, studio)
+        height, width = preview.shown.shape[-2:]
+        return {**reply, "size": [width, height]}
 
-    def correct(self, painted: dict[str, Any] | None, name: str, request: gr.Request) -> str:
-        """What was painted belongs to a region."""
-        with self._desk.at_work(request) as (visitor, studio):
-            mask = correct_mask(studio, _stroke(painted), name)
-            token = visitor.show(Picture(mask, "image/png", mask.name))
-            return views.download(token, mask.name, mask.stat().st_size)
-
-    def restore(self, request: gr.Request) -> str:
-        """Regions as they were found."""
-        with self._desk.at_work(request) as (_, studio):
-            studio.mask = studio.preview = None
-            return ""
-
-    def render(self, request: gr.Request, *values: Any) -> Updates:
-        """The result at full size, to look at and to take away."""
-        with self._desk.at_work(request) as (visitor, studio):
-            path = studio.export(wished(values, studio.own))
-            token = visitor.show(Picture(path, "application/octet-stream", path.name))
-            before, after = (read_photo(each) for each in (studio.content.path, path))  # type: ignore[union-attr]
-            view = {name: views.filed(visitor, photo.pixels, path.with_name(f"{name}.view"))
-                    for name, photo in (("before", before), ("after", after))}  # fmt: skip
-            height, width = after.size
-            link = views.download(token, path.name, path.stat().st_size)
-            return [
-                json.dumps(view),
-                link + views.note(f"{width} × {height} pixels, with the photo's profile and EXIF."),
-            ]
-
-    def save_preset(self, request: gr.Request, *values: Any) -> str:
-        """The look as a file."""
-        with self._desk.at_work(request) as (visitor, studio):
-            path = studio.save_style(wished(values, studio.own))
-            return views.download(visitor.show(Picture(path, "application/octet-stream", path.name)), path.name,
-                                  path.stat().st_size)  # fmt: skip
-
-    def _seen(self, visitor: Visitor[Studio], studio: Studio, strength: float, shares: Any = None) -> Any:
+    def _look(self, visitor: Visitor[Studio], studio: Studio, message: Asked) -> Reply:
+        """Another strength, or other weights, as the preview guesses them."""
+        ask = asked(message.get("settings"))
         if studio.preview is None:
-            return gr.skip()
-        picture = views.shown(visitor, studio.preview.at(strength, studio.own, shares))
-        return json.dumps({"after": picture, "strength": strength})
+            return {}
+        weights = dict(ask.weights)
+        if ask.alone is None and studio.styles and not studio.saved:
+            amounts = [weights.get(style.key, 0.0) for style in studio.styles]
+            if sum(amounts):
+                studio.weigh(amounts)
+        studio.ask = ask
+        return self._seen(visitor, studio)
 
-    def _editor(self, visitor: Visitor[Studio], studio: Studio) -> Any:
-        if studio.regions is None or studio.content is None:
-            return None
-        path = studio.new_folder() / "regions.png"
-        Image.fromarray(views.overlay(studio.content.seen.image, studio.regions)).save(path)
-        return {"background": str(path), "layers": [], "composite": None}
+    def _sketch(self, visitor: Visitor[Studio], studio: Studio, message: Asked) -> Reply:
+        """What is asked for alone, as it is known already, while the network works on it."""
+        ask = asked(message.get("settings"))
+        preview = studio.sketch(ask) if ask.alone and studio.content else None
+        if preview is None:
+            return {}
+        strength = ask.wishes.options.strength
+        height, width = preview.shown.shape[-2:]
+        return {"before": _address(visitor, studio), "after": views.shown(visitor, preview.draft(strength)),
+                "strength": strength, "size": [width, height]}  # fmt: skip
+
+    def _seen(self, visitor: Visitor[Studio], studio: Studio) -> Reply:
+        """The preview at the strengths that are wished for; `rough` while answers of the network are still to come."""
+        options = studio.ask.wishes.options
+        if studio.preview is None:
+            return {}
+        shares = studio.shares if studio.styles and not studio.saved else None
+        image = studio.preview.at(options.strength, options.strengths, shares, wait=False)
+        return {"before": _address(visitor, studio), "after": views.shown(visitor, image), "strength": options.strength,
+                "rough": not studio.preview.sure((options.strength, *options.strengths.values()))}  # fmt: skip
+
+    def _hush(self, _: Visitor[Studio], studio: Studio, _asked: Asked) -> Reply:
+        """What is computed ahead shall make room."""
+        studio.hush.set()
+        return {}
+
+    def _stop(self, _: Visitor[Studio], studio: Studio, _asked: Asked) -> Reply:
+        """What takes long shall end."""
+        studio.stop.set()
+        return {}
+
+    def _looks(self, _: Visitor[Studio], _studio: Studio, _asked: Asked) -> Reply:
+        """The looks that come with photostyle."""
+        return {"looks": [{"key": look.key, "name": look.title, "kind": "look"} for look in looks.embedded()]}
+
+    def _correct(self, visitor: Visitor[Studio], studio: Studio, message: Asked) -> Reply:
+        """What was painted belongs to regions."""
+        path = visitor.owned(str(message.get("path")))
+        mask = corrected(studio, *painted(path, message.get("names")))
+        key = studio.add_mask(mask)
+        token = visitor.show(Picture(mask, "image/png", mask.name))
+        return {"mask": key, "link": views.download(token, mask.name, mask.stat().st_size)}
+
+    def _command(self, visitor: Visitor[Studio], studio: Studio, message: Asked) -> Reply:
+        """The command that makes the same file, and the settings as a preset of it."""
+        studio.choose(asked(message.get("settings")))
+        made = commands.command(studio, self._desk.engine.name)
+        preset = studio.result_folder() / commands.preset_name(studio)
+        preset.write_text(commands.preset(made), encoding="utf-8")
+        token = visitor.show(Picture(preset, "application/octet-stream", preset.name))
+        links = [views.download(token, preset.name, preset.stat().st_size)]
+        if studio.mask:
+            mask = visitor.show(Picture(studio.mask, "image/png", studio.mask.name))
+            links.append(views.download(mask, studio.mask.name, studio.mask.stat().st_size))
+        return {"command": commands.line(made), "links": "".join(links)}
+
+    def _style_file(self, visitor: Visitor[Studio], studio: Studio, message: Asked) -> Reply:
+        """The look as a file."""
+        studio.choose(asked(message.get("settings")))
+        path = studio.save_style(studio.ask.wishes)
+        token = visitor.show(Picture(path, "application/octet-stream", path.name))
+        return {"link": views.download(token, path.name, path.stat().st_size)}
+
+    def _render(self, tell: Any, visitor: Visitor[Studio], studio: Studio, message: Asked) -> Reply:
+        with studio.lock:
+            studio.choose(asked(message.get("settings")))
+            stop = studio.fresh_stop()
+
+        def update(done: int, total: int) -> None:
+            if stop.is_set():
+                raise Stopped
+            tell("Rendering", done, total)
+
+        tell("Fitting the look", 0, 0)
+        try:
+            path = studio.export(studio.ask.wishes, update)
+        except Stopped:
+            return {"stopped": True}
+        tell("Making it ready to look at", 0, 0)
+        token = visitor.show(Picture(path, "application/octet-stream", path.name))
+        before, after = (read_photo(each) for each in (studio.content.path, path))  # type: ignore[union-attr]
+        view = {name: views.filed(visitor, photo.pixels, path.with_name(f"{name}.view"))
+                for name, photo in (("before", before), ("after", after))}  # fmt: skip
+        height, width = after.size
+        return {**view, "full": True, "link": views.download(token, path.name, path.stat().st_size),
+                "size": [width, height]}  # fmt: skip
 
 
-def wished(values: Sequence[Any], own: dict[str, float] | None = None) -> Wishes:
-    """What the controls say, in the order in which the tab lists them."""
-    strength, segment, at, matching, finish, *takes = values
-    options = FitOptions(tuple(at), matching, strength, finish=finish, strengths=dict(own or {}) if segment else {})
-    named = {name: taken for name, taken in zip(NAMES, takes, strict=True) if taken and taken != _AUTOMATIC}
-    mapping = {name: WHOLE if taken == _WHOLE else taken for name, taken in named.items() if taken != _KEPT}
-    keep = tuple(name for name, taken in named.items() if taken == _KEPT)
-    if not segment:
-        return Wishes(options, segment=False)
-    return Wishes(options, True, tuple(mapping.items()), keep)
+def _photo(visitor: Visitor[Studio], studio: Studio) -> Reply:
+    if studio.content is None:
+        return {}
+    height, width = studio.content.full_size
+    return {"name": studio.content.path.name, "width": width, "height": height, "before": _address(visitor, studio)}
 
 
-def _chosen(visitor: Visitor[Studio], studio: Studio) -> Updates:
-    """The photo's thumbnail and the references' rows."""
-    pictures = []
-    if studio.content:
-        pictures.append(views.thumb(visitor, studio.content.seen.image, f"Your photo, {studio.content.path.name}"))
-    if studio.saved:
-        pictures.append(views.note(f"Style: {studio.saved[0].name}"))
-    updates: Updates = [f'<div class="ps-thumbs">{"".join(pictures)}</div>']
-    several = len(studio.styles) > 1
-    for number in range(MOST_STYLES):
-        style = studio.styles[number] if number < len(studio.styles) else None
-        picture = views.thumb(visitor, style.seen.image, f"Reference, {style.path.name}") if style else ""
-        weight = gr.update(visible=several, value=style.weight if style else 1)
-        updates += [gr.update(visible=style is not None), picture, weight, gr.skip()]
-    return updates
+def _reference(key: str, source: Source) -> Reply:
+    return {"key": key, "name": source.path.name, "kind": "photo", "thumb": views.thumb(source.seen.image)}
 
 
-def _region_row(studio: Studio, name: str, there: bool, strength: float) -> Updates:
+def _regions(visitor: Visitor[Studio], studio: Studio) -> Reply | None:
+    if studio.regions is None or studio.content is None:
+        return None
+    size = studio.content.shown.image.shape[-2:]
+    picture, names = views.labels(studio.regions, (size[0], size[1]))
     offered = sorted({found for regions in studio.style_regions for found in sizeable(regions)} - {UNSURE})
-    return [gr.update(visible=there), gr.update(choices=[_AUTOMATIC, _WHOLE, _KEPT, *offered]),
-            gr.update(value=studio.own.get(name, strength))]  # fmt: skip
+    decisions: Sequence[Any] = studio.plan.decisions if studio.plan else ()
+    return {"map": "picture/" + visitor.show(picture), "names": names, "offered": offered,
+            "decided": [{"name": one.region, "share": one.share, "text": str(one), "torn": one.reason == "torn"}
+                        for one in decisions]}  # fmt: skip
 
 
 def _address(visitor: Visitor[Studio], studio: Studio) -> str | None:
     """Where the photo as it was is shown."""
     if studio.content is None:
         return None
-    return studio.content.address or studio.remember(views.shown(visitor, studio.content.shown.image))
-
-
-def _stroke(painted: dict[str, Any] | None) -> npt.NDArray[np.bool_]:
-    layers = [layer for layer in (painted or {}).get("layers", []) if isinstance(layer, np.ndarray) and layer.ndim == 3]
-    if not layers:
-        raise ImageReadError("nothing was painted: choose a region, then paint over the picture")
-    found: npt.NDArray[np.bool_] = np.any([layer[..., 3] > 127 for layer in layers], axis=0)
-    return found
+    token = (studio.content.address or "").rpartition("/")[2]
+    if visitor.again(token):
+        return studio.content.address
+    return studio.remember(views.shown(visitor, studio.content.shown.image))

@@ -8,7 +8,7 @@ interpolated, cell by cell, so that regions may differ in strength, and the map 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import pairwise
 
 import torch
@@ -54,18 +54,50 @@ class Preview:
         self._alone: list[Tensor] | None = None
         self._lock = threading.Lock()
 
-    def prepare(self) -> None:
-        """Ask at all knots, and for every style by itself, so that nothing has to wait for it later."""
+    def prepare(self, enough: Callable[[], bool] = lambda: False) -> None:
+        """Ask at all knots, and for every style by itself, so that nothing has to wait for it later.
+
+        Args:
+            enough: asked between answers; true ends it.
+        """
         for knot in reversed(KNOTS):
+            if enough():
+                return
             self._knot(knot)
-        if self._styles > 1:
+        if self._styles > 1 and not enough():
             self._vertices()
+
+    def full(self) -> None:
+        """Ask at full strength."""
+        self._knot(1.0)
+
+    def over(self, shown: Tensor) -> Preview:
+        """The same over another copy (3, H, W) of the photo."""
+        other = Preview(self.seen, shown, self._answer, styles=self._styles, shares=self.shares, regions=self.regions)
+        other._knots = self._knots
+        return other
+
+    def draft(self, strength: float) -> Tensor:
+        """The shown copy (3, H, W), in [0, 1], from the answers that there are: nothing is asked or waited for."""
+        return self.at(strength, wait=False)
+
+    def sure(self, strengths: Collection[float] = KNOTS) -> bool:
+        """Whether these strengths can be shown without asking, and without a guess where answers are still to come."""
+        return len(self._knots) == len(KNOTS) or {*strengths} <= {*self._knots}
+
+    def reduce(self) -> None:
+        """Forget all but the full style, which is what a glance at it later needs."""
+        with self._lock:
+            self._knots = {knot: grid for knot, grid in self._knots.items() if knot in (0.0, 1.0)}
+            self._alone = None
 
     def at(
         self,
         strength: float,
         strengths: Mapping[str, float] | None = None,
         shares: Sequence[float] | None = None,
+        *,
+        wait: bool = True,
     ) -> Tensor:
         """The shown copy (3, H, W), in [0, 1].
 
@@ -74,12 +106,13 @@ class Preview:
             strengths: regions with a strength of their own.
             shares: other shares of the styles than the knots were asked with. What they change is taken to be the
                 styles' own effects in these shares, which holds near the given ones; ask anew for the true answer.
+            wait: ask at the strengths beside this one; else what lies between the answers that there are is shown.
 
         Raises:
             ParameterError: a strength is out of range.
         """
         amount = self._amount(strength, strengths or {})
-        coefficients = self._interpolated(amount)
+        coefficients = self._interpolated(amount, KNOTS if wait else sorted(self._knots))
         if shares is not None and tuple(shares) != self.shares and self._styles > 1:
             for change, alone in zip(
                 (new - old for new, old in zip(shares, self.shares, strict=True)), self._vertices(), strict=True
@@ -96,11 +129,13 @@ class Preview:
                 amount = amount + self.regions.weights[name] * (check_strength(own) - strength)
         return amount[None, None].clamp(0, 1)
 
-    def _interpolated(self, amount: Tensor) -> Tensor:
+    def _interpolated(self, amount: Tensor, knots: Sequence[float]) -> Tensor:
+        if len(knots) == 1:
+            return self._knots[0.0]
         low, high = float(amount.min()), float(amount.max())
-        result = torch.zeros_like(self._knots[0.0])
-        for left, right in pairwise(KNOTS):
-            inside = (amount >= left) & (amount <= right if right == KNOTS[-1] else amount < right)
+        result = torch.zeros(self._knots[0.0].shape)
+        for left, right in pairwise(knots):
+            inside = (amount >= left) & (amount <= right if right == knots[-1] else amount < right)
             if not inside.any():
                 continue
             first, share = self._knot(left) if low < right else self._knot(right), (amount - left) / (right - left)
@@ -110,6 +145,9 @@ class Preview:
         return result
 
     def _knot(self, strength: float) -> Tensor:
+        known = self._knots.get(strength)
+        if known is not None:  # also while another is being asked for
+            return known
         with self._lock:
             if strength not in self._knots:
                 self._knots[strength] = self._grid(self._answer(strength, None))
@@ -127,6 +165,6 @@ class Preview:
 
 
 def _identity(image: Tensor) -> Tensor:
-    identity = image.new_zeros(1, 12, *image.shape[-2:])
+    identity = image.new_zeros(1, 12, 1, 1)
     identity[:, [0, 4, 8]] = 1
-    return identity
+    return identity.expand(1, 12, *image.shape[-2:])  # no memory: every cell is the same one

@@ -87,6 +87,13 @@ class Visitor(Generic[_State]):
             self.pictures.popitem(last=False)
         return token
 
+    def again(self, token: str) -> bool:
+        """Whether a picture is still kept; it is the newest one again."""
+        if token in self.pictures:
+            self.pictures.move_to_end(token)
+            return True
+        return False
+
     def upload_folder(self) -> Path:
         """A folder for an upload, which is kept for a while only."""
         self.uploads.append(self.new_folder())

@@ -1,37 +1,39 @@
-"""The photo tab without its page: a photo, its styles, a preview of both, and the result at full size.
-
-Whatever is written is written by `photostyle.jobs.photo`, from the uploaded files, as the command does it.
-"""
+"""The photo tab without its page: a photo, its styles, a preview of both, and the result at full size."""
 
 from __future__ import annotations
 
 import secrets
 import shutil
 import threading
-from collections import deque
-from collections.abc import Sequence
+from collections import OrderedDict, deque
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from torch import Tensor
-
-from photostyle.errors import ParameterError
+from photostyle.errors import ParameterError, PhotostyleError
 from photostyle.io import as_seen, check_size, read_photo
-from photostyle.jobs.applying import Application, applied
-from photostyle.jobs.fitting import fit_and_render
-from photostyle.jobs.loading import Loaded, load, tensor
-from photostyle.jobs.photo import apply_file, stylize_file
-from photostyle.jobs.regions import Reference, RegionPlan, RegionSettings, plan, prepare
-from photostyle.jobs.rendering import FIT_PIXELS, Rendering
-from photostyle.jobs.style import make_style
-from photostyle.network.wct2 import WCT2
-from photostyle.regions.labels import Decision
+from photostyle.jobs.loading import Loaded, tensor
+from photostyle.jobs.regions import Reference, RegionPlan, RegionSettings
 from photostyle.regions.regions import Regions
-from photostyle.transfer.presets import SUFFIX, load_style, save_style
+from photostyle.transfer.presets import load_style
 from photostyle.transfer.targets import Target
 from photostyle.transfer.transfer import Transfer
+from photostyle.web import looks, results
+from photostyle.web.asks import Ask
+from photostyle.web.fits import Found, of_references, of_saved
 from photostyle.web.preview import SEEN, SHOWN, Preview
-from photostyle.web.wishes import KEPT_RESULTS, MOST_STYLES, Engine, Source, Wishes, result_name, result_stem
+from photostyle.web.wishes import (
+    KEPT_PREVIEWS,
+    KEPT_RESULTS,
+    KEPT_STYLES,
+    MOST_STYLES,
+    Engine,
+    Source,
+    Wishes,
+    result_name,
+)
+
+Saved = tuple[Path, Transfer | Target]
 
 
 @dataclass(eq=False)
@@ -42,34 +44,46 @@ class Studio:
         engine: the networks.
         folder: of the session.
         content: the photo.
-        styles: the references.
+        styles: the references that count, with their weights.
         saved: a saved style in place of references, and its file.
         mask: the photo's regions as they were corrected.
         plan: what is known of regions.
         preview: of the present photo and styles; None if there is nothing to see yet.
-        wishes: what the preview was made for.
-        own: regions whose strength was set by itself.
+        ask: what the page wanted to see last.
+        pool: all references that were dropped, by key; the oldest first.
+        files: saved styles, by key.
+        masks: corrections of the photo's regions, by key.
         lock: held while something is done for this page.
         photos: those of the folder tab.
         clip: that of the video tab.
         stop: set to end what takes long.
+        hush: set to end what is computed ahead, as something else is wanted.
+        glances: pictures of the embedded looks on the photo, by key.
+        sketches: coarse previews of them, by key.
     """
 
     engine: Engine
     folder: Path
     content: Source | None = None
     styles: list[Source] = field(default_factory=list)
-    saved: tuple[Path, Transfer | Target] | None = None
+    saved: Saved | None = None
     mask: Path | None = None
     plan: RegionPlan | None = None
     preview: Preview | None = None
-    wishes: Wishes = field(default_factory=Wishes)
-    own: dict[str, float] = field(default_factory=dict)
+    ask: Ask = field(default_factory=Ask)
+    pool: OrderedDict[str, Source] = field(default_factory=OrderedDict)
+    files: dict[str, Saved] = field(default_factory=dict)
+    masks: OrderedDict[str, Path] = field(default_factory=OrderedDict)
     lock: threading.RLock = field(default_factory=threading.RLock)
     photos: list[Path] = field(default_factory=list)
     clip: Path | None = None
     stop: threading.Event = field(default_factory=threading.Event)
-    _prepared: list[Reference] = field(default_factory=list)
+    hush: threading.Event = field(default_factory=threading.Event)
+    glances: dict[str, str] = field(default_factory=dict)
+    sketches: dict[str, Preview] = field(default_factory=dict)
+    _references: dict[str, Reference] = field(default_factory=dict)
+    _previews: OrderedDict[Hashable, tuple[RegionPlan, Preview]] = field(default_factory=OrderedDict)
+    _found: Found = field(default_factory=Found)
     _results: deque[Path] = field(default_factory=deque)
 
     def new_folder(self) -> Path:
@@ -84,6 +98,11 @@ class Studio:
         while len(self._results) > KEPT_RESULTS:
             shutil.rmtree(self._results.popleft(), ignore_errors=True)
         return self._results[-1]
+
+    def fresh_stop(self) -> threading.Event:
+        """What ends the thing that begins now, and nothing that began before."""
+        self.stop = threading.Event()
+        return self.stop
 
     def discard(self, path: Path | None) -> None:
         """Remove an upload that is not needed any more; what is not in a folder of its own here stays."""
@@ -103,28 +122,75 @@ class Studio:
         """Another photo; corrections were for the one before."""
         if self.content and (source is None or source.path != self.content.path):
             self.discard(self.content.path)
+        for mask in self.masks.values():
+            self.discard(mask)
         self.content, self.mask, self.plan, self.preview = source, None, None, None
-        self.own = {}
+        self.glances, self.sketches = {}, {}
+        self.masks.clear()
+        self._previews.clear()
+
+    def add_style(self, source: Source) -> str:
+        """A further reference; returns its key. Of those that are not in the mix the oldest go."""
+        reference = replace(source, shown=source.seen)  # nobody looks at it any closer
+        self.pool[reference.key] = reference
+        wanted = {style.key for style in self.styles} | {key for key, _ in self.ask.weights} | {reference.key}
+        for key in [key for key in self.pool if key not in wanted][: max(0, len(self.pool) - KEPT_STYLES)]:
+            self.discard(self.pool.pop(key).path)
+            self._references.pop(key, None)
+        return reference.key
 
     def set_styles(self, styles: Sequence[Source]) -> None:
-        """Other references, in place of a saved style too."""
+        """These references and no others, in place of a saved style too."""
         if len(styles) > MOST_STYLES:
             raise ParameterError(f"{len(styles)} references are too many: take {MOST_STYLES} at most")
-        for path in {style.path for style in self.styles} - {style.path for style in styles}:
+        for path in {style.path for style in self.pool.values()} - {style.path for style in styles}:
             self.discard(path)
-        self.styles, self.saved, self.preview, self._prepared = list(styles), None, None, []
+        self.pool = OrderedDict((style.key, style) for style in styles)
+        self.styles, self.saved, self.preview, self._references = list(styles), None, None, {}
 
-    def load_saved(self, path: Path) -> None:
-        """A saved style in place of references. Raises WeightsError, TransferMismatchError."""
+    def load_saved(self, path: Path) -> str:
+        """A saved style in place of references; returns its key. Raises WeightsError, TransferMismatchError."""
         style = load_style(path, self.engine.model)
-        self.set_styles([])
-        self.saved = (path, style)
+        key = f"file:{secrets.token_hex(6)}"
+        self.files[key] = (path, style)
+        self.styles, self.saved, self.preview = [], self.files[key], None
+        return key
+
+    def choose(self, ask: Ask) -> None:
+        """Take what the page wants: which references or which saved style, which correction. Raises ParameterError."""
+        alone, saved = ask.alone, None
+        if alone and alone not in self.pool:
+            saved = self.files.get(alone) or self._look(alone)
+        chosen = [(alone, 1.0)] if alone and not saved else [] if saved else ask.weights
+        # What is not known any more went long ago, and only a step far back in the history still names it.
+        styles = [replace(self.pool[key], weight=weight) for key, weight in chosen if key in self.pool and weight > 0]
+        if chosen and not styles:
+            raise ParameterError("all weights are 0: give one reference some weight, or click one to see it alone")
+        self.ask, self.styles, self.saved = ask, styles, saved
+        known = self.masks.get(ask.mask or "")
+        self.mask = known if saved is None or saved[1].regions else None  # what has no regions takes no mask
+
+    def _look(self, key: str) -> Saved:
+        for look in looks.embedded():
+            if key == look.key:
+                self.files[key] = (look.path, load_style(look.path, self.engine.model))
+                return self.files[key]
+        raise ParameterError("this reference is not here any more: drop it again")
 
     def weigh(self, weights: Sequence[float]) -> None:
         """Other shares of the references. Raises ParameterError if none is left."""
         if not sum(weights) > 0:
             raise ParameterError("at least one reference must have a weight above 0")
         self.styles = [replace(style, weight=weight) for style, weight in zip(self.styles, weights, strict=True)]
+
+    def add_mask(self, path: Path) -> str:
+        """A correction of the photo's regions, which counts from now on; returns its key."""
+        key = secrets.token_hex(6)
+        self.masks[key] = self.mask = path
+        while len(self.masks) > KEPT_STYLES:
+            self.discard(self.masks.popitem(last=False)[1])
+        self.preview = None
+        return key
 
     def remember(self, address: str) -> str:
         """Where the page shows the photo; returns it."""
@@ -144,63 +210,65 @@ class Studio:
         return [style.weight / total for style in self.styles] if total else [1.0]
 
     def refresh(self, wishes: Wishes) -> Preview:
-        """Make the preview anew if it is not the one of these wishes. Raises PhotostyleError."""
+        """The preview of these wishes, made anew if it was not made before. Raises PhotostyleError."""
         if self.content is None or not self.ready:
             raise ParameterError("choose a photo and a reference first")
-        if self.preview is None or wishes.look != self.wishes.look or self._outdated:
-            self.wishes = wishes
-            self.plan, self.preview = (self._of_saved if self.saved else self._of_references)(self.content, wishes.look)
-        self.wishes = wishes
-        return self.preview
+        styles = tuple((style.key, share) for style, share in zip(self.styles, self.shares, strict=False))
+        key = (wishes.look, str(self.saved[0]) if self.saved else styles, self.mask)
+        if key not in self._previews:
+            settings = self._found.told(self.settings(wishes), self.content)
+            if self.saved:
+                made = of_saved(self.saved[1], self.content, settings, self.mask)
+            else:
+                made = of_references(
+                    self.engine.model, self.content, self.styles, self._references, settings, wishes.look, self.mask
+                )
+            self._previews[key] = made
+            while len(self._previews) > KEPT_PREVIEWS:
+                self._previews.popitem(last=False)
+        self._previews.move_to_end(key)
+        if self._previews[key][1] is not self.preview:
+            if self.preview:
+                self.preview.reduce()
+            self.plan, self.preview = self._previews[key]
+        return self._previews[key][1]
 
-    @property
-    def _outdated(self) -> bool:
-        return self.preview is not None and not self.saved and list(self.preview.shares) != self.shares
+    def ahead(self, wishes: Wishes) -> None:
+        """Compute what may be wanted next: all strengths, then every reference alone; until `hush` is set."""
+        self.hush.clear()
+        if self.content is None:
+            return
+        settings = self._found.told(self.settings(wishes), self.content)
+        if self.preview:
+            self.preview.prepare(self.hush.is_set)
+        if len(self.pool) < 2:
+            return
+        for key, style in list(self.pool.items())[-(KEPT_PREVIEWS - 2) :]:
+            cached = (wishes.look, ((key, 1.0),), self.mask)
+            if self.hush.is_set() or cached in self._previews:
+                continue
+            try:
+                made = of_references(
+                    self.engine.model, self.content, [style], self._references, settings, wishes.look, self.mask
+                )
+            except PhotostyleError:
+                continue  # it is said when this one is asked for
+            with self.lock:
+                self._previews[cached] = made
+                self._previews.move_to_end(cached, last=False)
+                while len(self._previews) > KEPT_PREVIEWS:
+                    self._previews.popitem(last=False)
 
-    def _of_references(self, content: Source, wishes: Wishes) -> tuple[RegionPlan, Preview]:
-        settings = self._settings(wishes)
-        given = [Reference(style.seen, weight=style.weight) for style in self.styles]
-        if settings.segment and not self._prepared:
-            self._prepared = prepare(given, settings)
-        known = [each.regions for each in self._prepared] if settings.segment else [None] * len(given)
-        references = [replace(one, regions=found) for one, found in zip(given, known, strict=True)]
-        made = plan(content.seen, references, (self.mask, None), settings, wishes.options)
-        images = [reference.loaded.image for reference in references]
+    def sketch(self, ask: Ask) -> Preview | None:
+        """A preview that shows at once what is asked for alone, if there is one: made before, or of a look, coarse."""
+        saved = self.files.get(ask.alone or "")
+        mask = self.masks.get(ask.mask or "") if saved is None or saved[1].regions else None
+        key = (ask.wishes.look, str(saved[0]) if saved else ((ask.alone, 1.0),), mask)
+        made = self._previews.get(key)
+        return made[1] if made else self.sketches.get(ask.alone or "")
 
-        def answer(strength: float, shares: Sequence[float] | None) -> Tensor:
-            return fit_and_render(
-                self.engine.model, content.seen.image.clone(), images, _whole(), content_regions=made.content,
-                style_regions=made.styles, sources=made.sources, style_weights=shares or own_shares,
-                options=replace(made.options, strength=strength, strengths=dict.fromkeys(settings.keep, 0.0)),
-            )[1].cpu()  # fmt: skip
-
-        own_shares = self.shares
-        preview = Preview(
-            content.seen.image, content.shown.image, answer, styles=len(images), shares=own_shares,
-            regions=made.content,
-        )  # fmt: skip
-        return made, preview
-
-    def _of_saved(self, content: Source, wishes: Wishes) -> tuple[RegionPlan, Preview]:
-        saved = self.saved
-        if saved is None:
-            raise ParameterError("choose a style first")
-        style = saved[1]
-        decisions: list[Decision] = []
-
-        def decided(made: Sequence[Decision]) -> None:
-            decisions[:] = made
-
-        def answer(strength: float, _shares: Sequence[float] | None) -> Tensor:
-            how = Application(self.mask, self._settings(wishes), decided, strength, {})
-            copy = replace(content.seen, image=content.seen.image.clone())
-            return applied(style, copy, _whole(), how)[1].cpu()
-
-        preview = Preview(content.seen.image, content.shown.image, answer)
-        preview.at(1.0)
-        return RegionPlan(None, None, None, tuple(decisions), style.options), preview
-
-    def _settings(self, wishes: Wishes) -> RegionSettings:
+    def settings(self, wishes: Wishes) -> RegionSettings:
+        """How regions are found and matched."""
         segment = self.engine.segmentation if wishes.segment else None
         return RegionSettings(segment, True, dict(wishes.mapping), wishes.keep)
 
@@ -216,49 +284,14 @@ class Studio:
 
     def save_style(self, wishes: Wishes) -> Path:
         """The look as a file, fitted to each photo that it is applied to. Raises PhotostyleError."""
-        if not self.styles:
-            raise ParameterError("there are no references to make a style of: choose one first")
-        styles = [(style.path, style.weight) for style in self.styles]
-        settings = RegionSettings(self.engine.segmentation if wishes.segment else None)
-        made = make_style(self.engine.model, styles, wishes.options, regions=settings)
-        path = self.result_folder() / f"{result_stem(self.styles[0].path)}{SUFFIX}"
-        save_style(made, path)
-        return path
+        return results.write_style(self.engine.model, self.styles, wishes, self.settings(wishes), self.result_folder())
 
-    def export(self, wishes: Wishes) -> Path:
+    def export(self, wishes: Wishes, update: results.Update | None = None) -> Path:
         """Write the result at full size, in the photo's format; returns the file. Raises PhotostyleError."""
         if self.content is None or not self.ready:
             raise ParameterError("choose a photo and a reference first")
-        content, settings = self.content.path, self._settings(wishes)
-        output = self.result_folder() / result_name(content, self.content.shown.photo.bits)
-        style = self.saved[1] if self.saved else prepared(self.styles, settings)
-        write_result(self.engine.model, content, style, output, wishes, settings, self.mask)
+        content, settings, mask = self.content, self.settings(wishes), self.mask
+        output = self.result_folder() / result_name(content.path, content.shown.photo.bits)
+        style = self.saved[1] if self.saved else results.prepared(self.styles, settings)
+        results.write_result(self.engine.model, content.path, style, output, wishes, settings, mask, update)
         return output
-
-
-def prepared(styles: Sequence[Source], settings: RegionSettings) -> list[Reference]:
-    """References as a result takes them. Raises ImageReadError."""
-    references = [Reference(load(style.path).reduced(FIT_PIXELS), weight=style.weight) for style in styles]
-    return prepare(references, settings)
-
-
-def write_result(
-    model: WCT2,
-    content: Path,
-    style: Transfer | Target | Sequence[Reference],
-    output: Path,
-    wishes: Wishes,
-    settings: RegionSettings,
-    mask: Path | None = None,
-) -> None:
-    """A photo in a style, at full size, as the command writes it. Raises PhotostyleError."""
-    options = wishes.options
-    if isinstance(style, Transfer | Target):
-        strengths = {**style.options.strengths, **options.strengths}
-        apply_file(style, content, output, mask=mask, regions=settings, strength=options.strength, strengths=strengths)
-    else:
-        stylize_file(model, content, style, output, options, masks=(mask, None), regions=settings)
-
-
-def _whole() -> Rendering:
-    return Rendering(mode="full", fit_pixels=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Sequence
 from html import escape
@@ -10,14 +11,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from photostyle.io import region_colours
 from photostyle.jobs.loading import pixels_of
-from photostyle.jobs.segment import label_map, overlaid
-from photostyle.regions.labels import Decision
+from photostyle.jobs.segment import label_map
 from photostyle.regions.regions import Regions
+from photostyle.web.progress import Progress, worded
 from photostyle.web.sessions import Picture, Visitor
 
 _THUMB = 160
@@ -50,22 +51,36 @@ def filed(visitor: Visitor[Any], pixels: npt.NDArray[np.float32], path: Path) ->
     return "picture/" + visitor.show(Picture(path, picture.media))
 
 
-def thumb(visitor: Visitor[Any], image: Tensor, text: str) -> str:
-    """A small copy of an image, as HTML."""
+def thumb(image: Tensor) -> str:
+    """A small copy of an image (3, H, W) as an address that holds it."""
     picture = Image.fromarray((pixels_of(image).clip(0, 1) * 255).astype(np.uint8))
     picture.thumbnail((2 * _THUMB, 2 * _THUMB))
+    return _jpeg(picture)
+
+
+def inline(image: Tensor) -> str:
+    """An image (3, H, W) as an address that holds it."""
+    return _jpeg(Image.fromarray((pixels_of(image).clip(0, 1) * 255).astype(np.uint8)))
+
+
+def _jpeg(picture: Image.Image) -> str:
     stream = io.BytesIO()
-    picture.save(stream, "JPEG", quality=85)
-    token = visitor.show(Picture(stream.getvalue(), "image/jpeg"))
-    return f'<img class="ps-thumb" src="picture/{token}" alt="{escape(text)}" title="{escape(text)}">'
+    picture.save(stream, "JPEG", quality=82)
+    return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 
-def overlay(image: Tensor, regions: Regions) -> npt.NDArray[np.uint8]:
-    """The image (3, h, w) with its regions' colours laid over it, (h, w, 3)."""
-    names, labels = label_map(regions)
-    mixed = overlaid(pixels_of(image), labels, names)
-    values: npt.NDArray[np.uint8] = np.rint(mixed.clip(0, 1) * 255).astype(np.uint8)
-    return values
+def labels(regions: Regions, size: tuple[int, int]) -> tuple[Picture, list[str]]:
+    """The region of every pixel of a picture of `size` (H, W): a grey PNG of numbers, and the names they stand for."""
+    if min(size) < min(regions.size):
+        size = regions.size
+    names, numbers = label_map(Regions({name: _smooth(one, size) for name, one in regions.weights.items()}, False))
+    stream = io.BytesIO()
+    Image.fromarray(numbers).save(stream, "PNG")
+    return Picture(stream.getvalue(), "image/png"), names
+
+
+def _smooth(weight: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(weight[None, None].float(), size=size, mode="bilinear", align_corners=False)[0, 0].cpu()
 
 
 def download(token: str, name: str, size: int) -> str:
@@ -87,22 +102,8 @@ def sheet(token: str, text: str) -> str:
     """A large picture that opens by itself."""
     return (
         f'<a href="picture/{token}" target="_blank" rel="noopener">'
-        f'<img class="ps-sheet" src="picture/{token}" alt="{escape(text)}"></a>'
+        f'<img class="ps-sheet-picture" src="picture/{token}" alt="{escape(text)}"></a>'
     )
-
-
-def decided(decisions: Sequence[Decision]) -> str:
-    """What was decided on each region, as a list; each behind its colour in the picture of the regions."""
-    if not decisions:
-        return ""
-    colours = region_colours([decision.region for decision in decisions])
-    items = "".join(
-        f'<li><span class="ps-swatch" style="background:rgb{colours[decision.region]}"></span>'
-        f"{escape(str(decision))}</li>"
-        for decision in decisions
-        if decision.share >= 0.0005
-    )
-    return f'<ul class="ps-decisions">{items}</ul>'
 
 
 def note(text: str) -> str:
@@ -110,22 +111,41 @@ def note(text: str) -> str:
     return f'<p class="ps-note">{escape(text)}</p>'
 
 
-VIEWER = """
-<div class="ps-viewer" id="ps-viewer" data-empty="true">
-  <div class="ps-stage" tabindex="0" role="region" aria-label="The photo before and after">
-    <div class="ps-frame">
-      <img class="ps-after" alt="The photo with the style">
-      <img class="ps-before" alt="The photo as it was">
-      <span class="ps-cut" aria-hidden="true"></span>
-    </div>
-    <p class="ps-empty">Choose a photo and a reference, or try the sample pair.</p>
-  </div>
-  <div class="ps-bar">
-    <label class="ps-range"><span>Before</span>
-      <input type="range" min="0" max="100" value="50" aria-label="How much of the photo is shown as it was, in percent"
-        oninput="photostyle.cut(this.value)">
-    <span>After</span></label>
-    <button type="button" class="ps-zoom" aria-pressed="false" onclick="photostyle.zoom(this)">Actual pixels</button>
-  </div>
-</div>
-"""
+def lead(strong: str, text: str) -> str:
+    """What a tab is for."""
+    return f'<p class="ps-lead"><b>{escape(strong)}</b> {escape(text)}</p>'
+
+
+def problem(text: str) -> str:
+    """What went wrong, where its result would stand."""
+    return f'<p class="ps-problem" role="alert">{escape(text)}</p>'
+
+
+def progress(told: Progress) -> str:
+    """How far something is."""
+    amount = f' max="{told.total}" value="{told.done}"' if told.total else ""
+    left = f", {worded(told.left)} left" if told.left is not None else "…"
+    text = escape(told.what[:1].upper() + told.what[1:] + left)
+    return (
+        f'<div class="ps-progress" role="status"><progress{amount} aria-label="Progress"></progress>'
+        f"<span>{text}</span></div>"
+    )
+
+
+def frames(stills: Sequence[tuple[str, str, str]]) -> str:
+    """Frames by what they are, each before and after."""
+    figures = "".join(
+        f'<figure><div><img src="{before}" alt="{escape(what)}, as it was"><img src="{after}" '
+        f'alt="{escape(what)}, in the look"></div><figcaption>{escape(what)}</figcaption></figure>'
+        for what, before, after in stills
+    )
+    return f'<div class="ps-frames">{figures}</div>'
+
+
+def times(title: str, rows: Sequence[tuple[str, str]]) -> str:
+    """What takes how long."""
+    body = "".join(f'<tr><th scope="row">{escape(what)}</th><td>{escape(long)}</td></tr>' for what, long in rows)
+    return (
+        f'<table class="ps-times"><thead><tr><th scope="col">{escape(title)}</th><th scope="col">Time</th></tr></thead>'
+        f"<tbody>{body}</tbody></table>"
+    )

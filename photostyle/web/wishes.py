@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +18,9 @@ from photostyle.jobs.segment import find_segmentation
 from photostyle.network.wct2 import WCT2
 from photostyle.options import FitOptions
 
-MOST_STYLES = 4
+MOST_STYLES = 8
+KEPT_STYLES = 16  # with those that were taken off the strip, so that this can be undone
+KEPT_PREVIEWS = 8  # of a page: a click on a reference that was seen before shows it at once
 MOST_PHOTOS = 200  # in a list
 KEPT_RESULTS = 8  # of a page
 
@@ -32,6 +35,7 @@ class Source:
         shown: its copy for the eye.
         weight: its share among the styles, if it is one.
         address: where the page shows it, once it does.
+        key: its name in what the page sends.
     """
 
     path: Path
@@ -39,6 +43,7 @@ class Source:
     shown: Loaded
     weight: float = 1.0
     address: str | None = None
+    key: str = field(default_factory=lambda: secrets.token_hex(6))
 
     @property
     def full_size(self) -> tuple[int, int]:

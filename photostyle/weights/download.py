@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import http
 import logging
 from collections.abc import Callable
 from pathlib import Path
-
-import requests
+from typing import TYPE_CHECKING
 
 from photostyle.errors import DownloadError
 from photostyle.weights.files import file_sha256, one_line
 from photostyle.weights.registry import RegistryEntry, cache_dir, find_entry
+
+if TYPE_CHECKING:
+    import requests
 
 _logger = logging.getLogger(__name__)
 
@@ -81,6 +84,8 @@ def download(
 
 def _get(url: str, entry: RegistryEntry, partial: Path, target: Path, progress: Progress) -> None:
     """Bring `partial` from whatever it has to `entry.size` bytes, or raise DownloadError and leave what it has."""
+    import requests  # a tenth of a second that only downloads are to cost
+
     done = _size(partial)
     headers = {"Accept-Encoding": "identity"}  # bytes as they are, so that they can be counted
     if done:
@@ -121,7 +126,7 @@ def _get(url: str, entry: RegistryEntry, partial: Path, target: Path, progress: 
 
 def _start(response: requests.Response, done: int) -> int:
     """The offset of the body's first byte, 0 from a server without ranges. Raises DownloadError on another range."""
-    if response.status_code != requests.codes.partial_content:
+    if response.status_code != http.HTTPStatus.PARTIAL_CONTENT:
         return 0
     range_sent = response.headers.get("Content-Range", "")
     if not range_sent.startswith(f"bytes {done}-"):

@@ -45,9 +45,22 @@ def pictures(clip: Path | None, height: int, width: int, count: int) -> Iterator
         yield av.VideoFrame.from_ndarray(view, "rgb24").reformat(format="yuv420p")
 
 
+def write(path: Path, clip: Path | None, lines: int, count: int) -> None:
+    """Write a clip of the `pictures` of 8:9 in H.264, 25 a second."""
+    import av
+
+    width = 2 * round(lines * 8 / 9)
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=25, width=width, height=lines, options={"crf": "18"})
+        stream.pix_fmt = "yuv420p"
+        for number, picture in enumerate(pictures(clip, lines, width, count)):
+            picture.pts, picture.time_base = number, Fraction(1, 25)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+
+
 def one(clip: Path | None, lines: int, count: int, device: str) -> dict[str, float]:
     """Seconds and memory at one size, in this process."""
-    import av
     import torch
 
     from photostyle.options import FitOptions
@@ -56,7 +69,6 @@ def one(clip: Path | None, lines: int, count: int, device: str) -> dict[str, flo
     from photostyle.video.stylize import load_style, stylize_clip
     from photostyle.weights import load_model
 
-    width = 2 * round(lines * 8 / 9)
     model = load_model(device=torch.device(device))
     style = load_style(SAMPLES / "dusk.jpg", model)
     network = [0.0]
@@ -74,13 +86,7 @@ def one(clip: Path | None, lines: int, count: int, device: str) -> dict[str, flo
 
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "source.mp4"
-        with av.open(str(source), "w") as container:
-            stream: Any = container.add_stream("libx264", rate=25, width=width, height=lines, options={"crf": "18"})
-            stream.pix_fmt = "yuv420p"
-            for number, picture in enumerate(pictures(clip, lines, width, count)):
-                picture.pts, picture.time_base = number, Fraction(1, 25)
-                container.mux(stream.encode(picture))
-            container.mux(stream.encode())
+        write(source, clip, lines, count)
         Transfer.apply = timed  # type: ignore[method-assign]
         started = time.perf_counter()
         report = stylize_clip(model, source, style, Path(folder) / "out.mp4", FitOptions(), VideoOptions())

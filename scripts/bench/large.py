@@ -13,8 +13,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
 LARGE, MEDIUM = (12000, 8400), (6000, 4000)
@@ -64,12 +66,20 @@ def make(photo: Path, path: Path, size: tuple[int, int], bits: int) -> None:
     write_photo(path, pixels, bits=bits)
 
 
-def measured(source: Path, style: Path, target: Path, options: tuple[str, ...]) -> tuple[float, float, float]:
-    """Seconds, cpu seconds and peak GiB of one run. Raises RuntimeError with its last words if it fails."""
-    command = [sys.executable, "-m", "photostyle", "photo", str(source), "--style", str(style), "-o", str(target)]
+def measured(arguments: Sequence[str | Path], **more: Any) -> tuple[float, float, float]:
+    """Seconds, cpu seconds and peak GiB of one command that writes a file.
+
+    Args:
+        arguments: of ``photostyle``.
+        more: for `subprocess.Popen`.
+
+    Raises:
+        RuntimeError: it fails; with its last words.
+    """
+    command = [sys.executable, "-m", "photostyle", *map(str, arguments), "--overwrite", "-q"]
     started = time.monotonic()
     with tempfile.TemporaryFile("w+") as words:
-        process = subprocess.Popen([*command, "--overwrite", "-q", *options], stdout=words, stderr=words)
+        process = subprocess.Popen(command, stdout=words, stderr=words, **more)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - started
@@ -111,7 +121,7 @@ def main(arguments: list[str] | None = None) -> int:
                 how = ["--photo", given.photo, "--make", source, *map(str, row.size), str(row.bits)]
                 subprocess.run([sys.executable, __file__, *how], check=True)
             try:
-                seconds, cpu, peak = measured(source, given.style, target, row.options)
+                seconds, cpu, peak = measured(["photo", source, "--style", given.style, "-o", target, *row.options])
             except RuntimeError as error:
                 missed = True
                 print(f"{row.name:24} failed: {error}", flush=True)

@@ -186,7 +186,7 @@ def _preset(path: Path, scene: Path, random: Random) -> None:
 
 
 def _clip(path: Path, scene: Path, random: Random) -> None:
-    out = path.with_name(f"out{random.choice((path.suffix, '.mkv'))}")
+    out = path.with_name(f"out{random.choice((path.suffix, '.mkv', '.mp4'))}")
     if random.random() < 0.7:
         reader = VideoReader(path)
         last = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 import torch
-from _fuzz_metadata import described
+from _fuzz_metadata import described, packet
 from PIL import ExifTags, Image, ImageCms
 
 from photostyle.batch.state import read_state
@@ -27,6 +28,7 @@ from photostyle.options import FitOptions
 from photostyle.transfer.fitting import fit, measure_target
 from photostyle.transfer.presets import save_style
 from photostyle.video.options import VideoOptions
+from photostyle.video.spatial import Spatial, put_into
 from photostyle.video.stylize import load_style, stylize_clip
 from photostyle.weights import save_model
 
@@ -44,11 +46,12 @@ class Seed:
 
 
 def pixels(depth: type[np.unsignedinteger[Any]] = np.uint8, channels: int = 3, seed: int = 0) -> npt.NDArray[Any]:
-    """A smooth picture with some noise, (HEIGHT, WIDTH, channels)."""
+    """A smooth picture with some noise, (HEIGHT, WIDTH, channels), no more colourful than a photo."""
     generator = np.random.default_rng(seed)
     y, x = np.mgrid[:HEIGHT, :WIDTH] / WIDTH
     waves = [0.5 + 0.4 * np.sin(5 * p[0] + 6 * p[1] * x + 5 * p[2] * y) for p in generator.random((channels, 3))]
-    values = np.stack(waves, -1) + generator.normal(0, 0.03, (HEIGHT, WIDTH, channels))
+    values: npt.NDArray[np.float64] = 0.5 * (np.stack(waves, -1) + np.mean(waves, 0)[..., None])
+    values += generator.normal(0, 0.03, (HEIGHT, WIDTH, channels))
     return (values.clip(0, 1) * np.iinfo(depth).max).astype(depth)
 
 
@@ -206,11 +209,18 @@ def _clips() -> list[Seed]:
         "lossless.mkv": _clip("matroska", "ffv1", "yuv444p", sound=True),
         "plain.webm": _clip("webm", "libvpx-vp9", "yuv420p"),
         "photos.mov": _clip("mov", "mjpeg", "yuvj422p"),
+        "cut-out.mkv": _clip("matroska", "ffv1", "yuva420p", text="subrip", eyes=True),
+        "around.mp4": _clip("mp4", "libx264", "yuv420p", text="mov_text"),
     }
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "around.mp4"
+        path.write_bytes(made[path.name])
+        put_into(path, Spatial((1, 0), (0, 1 << 16, 2 << 16, 0, 1, 2, 3, 4, 0)), packet(""))
+        made[path.name] = path.read_bytes()
     return [Seed("clip", name, data) for name, data in made.items()]
 
 
-def _clip(form: str, codec: str, layout: str, *, sound: bool = False) -> bytes:
+def _clip(form: str, codec: str, layout: str, *, sound: bool = False, text: str = "", eyes: bool = False) -> bytes:
     """Six frames with a cut in their middle."""
     file = io.BytesIO()
     with av.open(file, "w", format=form) as container:
@@ -218,7 +228,18 @@ def _clip(form: str, codec: str, layout: str, *, sound: bool = False) -> bytes:
         video: Any = container.add_stream(codec, rate=25, width=WIDTH, height=HEIGHT, options=options)
         video.pix_fmt, video.codec_context.thread_count = layout, 1
         wave: Any = container.add_stream("aac", rate=48000) if sound else None
+        words: Any = container.add_mux_stream(text) if text else None
         container.metadata["title"] = "naïve"
+        if eyes:
+            video.metadata["stereo_mode"] = "left_right"
+        if words:
+            words.time_base = Fraction(1, 1000)
+        for number in range(2 if words else 0):
+            line = b"<i>one</i>{\\an8}" if text == "subrip" else b"\0\x03one"
+            said = av.Packet(line)
+            said.stream, said.time_base, said.duration = words, Fraction(1, 1000), 50
+            said.pts = said.dts = 60 * number
+            container.mux(said)
         for number in range(6):
             picture = np.roll(pixels(seed=number // 3), number, 1)
             frame = av.VideoFrame.from_ndarray(picture, "rgb24").reformat(format=layout)

@@ -28,8 +28,9 @@ def described(rgb: npt.NDArray[np.uint8]) -> dict[str, bytes]:
         "iptc.jpg": _jpeg(image, application, (0xFE, b"a comment"), (0xE5, b"RMETA\0own"), dpi=(300, 300)),
         "parts.jpg": _jpeg(image, *_packet_in_parts()),
         "gain.jpg": _gain_map(image),
-        "motion.jpg": _jpeg(image, (0xE1, b"http://ns.adobe.com/xap/1.0/\0" + _packet("c:MotionPhoto='1'")))
+        "motion.jpg": _jpeg(image, (0xE1, b"http://ns.adobe.com/xap/1.0/\0" + packet("c:MotionPhoto='1'")))
         + b"\0\0\0\x18ftypmp42" + bytes(40),
+        "misnamed.jpg": _jpeg(image, (0xE1, b"XMP\0://ns.adobe.com/xap/1.0/\0" + packet(""))),
         "notes.jpg": _jpeg(image, exif=_camera()),
         "texts.png": _png(image, resources),
     }  # fmt: skip
@@ -55,7 +56,7 @@ def _jpeg(image: Image.Image, *segments: tuple[int, bytes], **options: Any) -> b
     return file.getvalue()[:20] + made + file.getvalue()[20:]
 
 
-def _packet(attributes: str) -> bytes:
+def packet(attributes: str) -> bytes:
     return (
         f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF {_RDF}><rdf:Description rdf:about="" '
         f'xmlns:c="http://ns.google.com/photos/1.0/camera/" xmlns:h="http://ns.adobe.com/hdr-gain-map/1.0/" '
@@ -65,9 +66,9 @@ def _packet(attributes: str) -> bytes:
 
 
 def _packet_in_parts() -> list[tuple[int, bytes]]:
-    rest = _packet("").replace(b"image/jpeg", b"y" * 300)
+    rest = packet("").replace(b"image/jpeg", b"y" * 300)
     name = hashlib.md5(rest, usedforsecurity=False).hexdigest().upper()
-    parts = [(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + _packet(f'n:HasExtendedXMP="{name}"'))]
+    parts = [(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + packet(f'n:HasExtendedXMP="{name}"'))]
     for place in range(0, len(rest), 400):
         start = b"http://ns.adobe.com/xmp/extension/\0" + name.encode() + struct.pack(">II", len(rest), place)
         parts.append((0xE1, start + rest[place : place + 400]))
@@ -76,13 +77,13 @@ def _packet_in_parts() -> list[tuple[int, bytes]]:
 
 def _gain_map(image: Image.Image) -> bytes:
     second = _jpeg(image.resize((16, 16)))
-    packet = (0xE1, b"http://ns.adobe.com/xap/1.0/\0" + _packet("h:Version='1.0'"))
-    first = len(_jpeg(image, packet))
+    told = (0xE1, b"http://ns.adobe.com/xap/1.0/\0" + packet("h:Version='1.0'"))
+    first = len(_jpeg(image, told))
     index = b"II*\0\x08\0\0\0" + struct.pack("<HHHI4s", 3, 0xB000, 7, 4, b"0100")
     index += struct.pack("<HHII", 0xB001, 4, 1, 2) + struct.pack("<HHIII", 0xB002, 7, 32, 50, 0)
     whole = first + 8 + len(index) + 32
     index += struct.pack("<IIIIIIII", 0x30000, whole, 0, 0, 0, len(second), whole - 28, 0)
-    return _jpeg(image, (0xE2, b"MPF\0" + index), packet) + second
+    return _jpeg(image, (0xE2, b"MPF\0" + index), told) + second
 
 
 def _camera() -> bytes:

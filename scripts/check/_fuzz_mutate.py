@@ -135,6 +135,7 @@ def _png_chunk(data: bytearray, random: Random) -> bytearray:
         try:
             inner = bytearray(zlib.decompress(body[start:]))
             packed = bool(inner)
+            inner = inner or bytearray(body)  # nothing can be changed in nothing
         except zlib.error:
             inner, packed = bytearray(body), False
         inner = random.choice((_flip, _set, _field, _field, _cut, _remove))(inner, random)

@@ -40,7 +40,7 @@ from _faults import (
     write_scene,
 )
 
-_TMPFS = 4 << 20  # bytes; every command's outputs fit in
+_TMPFS = 16 << 20  # bytes; every command's outputs fit in
 _PAGES = 1 << 16  # what files take beyond their sizes
 
 
@@ -117,7 +117,7 @@ def _free(disk: Path) -> int:
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[Path]:
-    """A tmpfs of 4 MiB."""
+    """A tmpfs of 16 MiB."""
     emptied(folder)
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_TMPFS}", "tmpfs", str(folder)], check=True)
     try:

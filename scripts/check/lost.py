@@ -15,15 +15,23 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from _lost_accounts import lost, not_said, of_clip, of_photo
+from _lost_accounts import Account, lost, not_said, of_clip, of_movie, of_photo
 
-CLIPS = frozenset((".mp4", ".mov", ".mkv", ".webm", ".m4v", ".avi", ".mts", ".m2ts", ".ts", ".mxf"))
-_AS_THEY_ARE = frozenset((".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".mp4", ".mov", ".mkv"))
+_MOVIES = frozenset((".mp4", ".mov", ".m4v", ".3gp"))  # of which ExifTool tells more than ffprobe
+CLIPS = _MOVIES | frozenset(
+    (".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".vob", ".mts", ".m2ts", ".ts", ".mxf", ".wmv", ".flv", ".ogv", ".nut")
+)
+_AS_THEY_ARE = {
+    "photo": frozenset((".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")),
+    "video": frozenset((".mp4", ".mov", ".mkv")),
+}
+_USUAL = {"photo": ".png", "video": ".mkv"}
 _NEEDED = ("exiftool", "ffprobe")
+_FRAME = " \t│─╭╮╰╯"  # around what the terminal is told of errors
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,10 @@ class Finding:
 def compare(source: Path, result: Path, said: Sequence[str]) -> Finding:
     """Hold a result against its source by both programs' accounts."""
     same = result.suffix.lower().replace("jpeg", "jpg") == source.suffix.lower().replace("jpeg", "jpg")
-    accounts = [of_photo] if source.suffix.lower() not in CLIPS else [of_clip]
+    if source.suffix.lower() not in CLIPS:
+        accounts: list[Callable[[Path], Account]] = [of_photo]
+    else:
+        accounts = [of_clip, of_movie] if {source.suffix.lower(), result.suffix.lower()} <= _MOVIES else [of_clip]
     lines = [line for account in accounts for line in lost(account(source), account(result), same_format=same)]
     return Finding(source, tuple(not_said(lines, " ".join(said))), tuple(said))
 
@@ -47,23 +58,14 @@ def compare(source: Path, result: Path, said: Sequence[str]) -> Finding:
 def graded(source: Path, style: Path, folder: Path, extension: str | None, options: Sequence[str]) -> Finding:
     """Run the command on one file and compare."""
     kind = "video" if source.suffix.lower() in CLIPS else "photo"
-    usual = source.suffix if source.suffix.lower() in _AS_THEY_ARE else {"video": ".mkv", "photo": ".png"}[kind]
-    result = folder / f"{source.stem}-{source.suffix[1:]}{extension if extension and kind == 'photo' else usual}"
-    command = [
-        sys.executable,
-        "-m",
-        "photostyle",
-        kind,
-        source,
-        "--style",
-        style,
-        "-o",
-        result,
-        "--overwrite",
-        *options,
-    ]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
-    said = tuple(line.strip() for line in re.split(r"[\r\n]+", done.stderr) if line.strip())
+    as_it_is = source.suffix.lower() in _AS_THEY_ARE[kind]
+    suffix = source.suffix if as_it_is else _USUAL[kind]
+    if extension and (extension in CLIPS) == (kind == "video"):
+        suffix = extension
+    result = folder / f"{source.stem}-{source.suffix[1:]}{suffix}"
+    command = [sys.executable, "-m", "photostyle", kind, source, "--style", style, "-o", result, "--overwrite"]
+    done = subprocess.run([*map(str, command), *options], capture_output=True, text=True, check=False)
+    said = tuple(words for line in re.split(r"[\r\n]+", done.stderr) if (words := line.strip(_FRAME)))
     if done.returncode:
         return Finding(source, said=said[-1:], refused=True)
     return compare(source, result, said)
@@ -86,7 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="files to send through, or one file")
     parser.add_argument("--style", type=Path, required=True, help="the reference photo")
-    parser.add_argument("--as", dest="extension", help="write photos in another format: .jpg, .png, .tif, .webp")
+    parser.add_argument(
+        "--as", dest="extension", help="write in another format: .jpg, .png, .tif, .webp, or .mp4, .mov, .mkv, .webm"
+    )
     parser.add_argument("--out", type=Path, help="keep the results here")
     own, options = _parted(sys.argv[1:] if arguments is None else arguments)
     given = parser.parse_args(own)

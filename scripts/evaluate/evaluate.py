@@ -25,29 +25,33 @@ import torch
 from _pairs import Pair, numbers, read_pair, read_result, read_timelapse
 from torch import Tensor
 
-from photostyle.evaluate import consistency, photos
+from photostyle.evaluate import colours, consistency, photos
 from photostyle.evaluate.cost import cost
+from photostyle.evaluate.grids import nyquist
 from photostyle.evaluate.style import seen_by
 from photostyle.io import write_photo
 from photostyle.io.sheets import Cell, write_sheet
 from photostyle.jobs.compare import busiest, options_of
+from photostyle.jobs.guard import guarded, of_photos
 from photostyle.jobs.loading import pixels_of
 from photostyle.jobs.methods import find_networks
-from photostyle.jobs.regions import Segmentation, fitted
+from photostyle.jobs.regions import RegionPlan, Segmentation, fitted
 from photostyle.jobs.segment import find_segmentation
 from photostyle.methods import METHODS, MethodInfo, find
 from photostyle.methods.masks import restrict
 from photostyle.options import FINISHES, FitOptions
-from photostyle.regions.labels import Match, match
+from photostyle.regions.labels import SPECK, Match, match
 from photostyle.regions.refine import refine
 from photostyle.regions.regions import Regions
 from photostyle.training.losses import psnr
 from photostyle.training.teachers import make_teacher
 from photostyle.transfer.fitting import stylize
+from photostyle.transfer.light import reversed_light
 from photostyle.weights import load_features, load_model
 
 CPU = torch.device("cpu")
-COLUMNS = ("edges", "residual", "flat", "torn", "style", "gram", "colour", "seconds", "GiB")
+COLUMNS = ("edges", "residual", "flat", "torn", "turned", "stretch", "lost", "nyquist", "style", "gram", "colour",
+           "seconds", "GiB")  # fmt: skip
 # What other measuring code and older files call the same measures.
 OTHER = {"content_edges": "edges", "affine_residual": "residual", "flat_variation": "flat",
          "colour_consistency": "torn", "style_features": "style", "style_colour": "colour"}  # fmt: skip
@@ -59,6 +63,21 @@ Run = Callable[[Pair, tuple[Regions, Regions] | None, Match | None], Tensor]
 
 def measuring(arguments: argparse.Namespace) -> Measure:
     """What measures a result (1, 3, H, W) of a pair."""
+    inner = _inner(arguments)
+
+    def measured(pair: Pair, output: Tensor) -> Row:
+        more = {
+            "stretch": colours.stretch(pair.content, output),
+            "lost": colours.lost(pair.content, output),
+            "nyquist": nyquist(pair.content, output),
+            "turned": float(reversed_light(pair.content[0], output[0], torch.ones_like(output[0, :1]))),
+        }
+        return {**inner(pair, output), **more}
+
+    return measured
+
+
+def _inner(arguments: argparse.Namespace) -> Measure:
     if arguments.measures:
         sys.path.insert(0, str(arguments.measures))
         quality: Any = importlib.import_module("quality")
@@ -83,10 +102,17 @@ def wct2(arguments: argparse.Namespace) -> Run:
     )  # fmt: skip
 
     def run(pair: Pair, regions: tuple[Regions, Regions] | None, matched: Match | None) -> Tensor:
-        how: dict[str, Any] = {}
-        if regions and matched:
-            how = {"content_regions": matched.regions, "style_regions": [regions[1]], "sources": matched.sources}
-        return stylize(model, pair.content[0], pair.style[0], options=options, **how)[None].clamp(0, 1)
+        if not (regions and matched):
+            return stylize(model, pair.content[0], pair.style[0], options=options)[None].clamp(0, 1)
+        plan = RegionPlan(matched.regions, [regions[1]], matched.sources, matched.decisions, options)
+
+        def rendered(plan: RegionPlan) -> tuple[None, Tensor]:
+            how: dict[str, Any] = {"style_regions": plan.styles, "sources": plan.sources, "options": options}
+            return None, stylize(model, pair.content[0], pair.style[0], content_regions=plan.content, **how)
+
+        if arguments.masks:  # which are the user's: there is no guard over them
+            return rendered(plan)[1][None].clamp(0, 1)
+        return guarded(pair.content[0], plan, of_photos(model, [pair.style[0]]), rendered)[1][None].clamp(0, 1)
 
     return run
 
@@ -112,14 +138,14 @@ def regions_of(
     if arguments.masks:
         found = list(pair.regions)
     elif segment:
-        found = segment(images)
+        found = segment(images) if segment.joint else [segment(images[:1])[0], segment(images[1:], sure=False)[0]]
     else:
         return None, None
     if segment and not arguments.masks:
         found = [fitted(regions, image) for regions, image in zip(found, images, strict=True)]
     elif arguments.mask_refine == "on":
         found = [refine(regions, image) for regions, image in zip(found, images, strict=True)]
-    return (found[0], found[1]), match(found[0], found[1:])
+    return (found[0], found[1]), match(found[0], found[1:], speck=0.0 if arguments.masks else SPECK)
 
 
 def mean(rows: list[Row], name: str) -> float:

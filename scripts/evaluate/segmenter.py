@@ -21,6 +21,8 @@ from torch import Tensor
 
 from photostyle.errors import ParameterError, PhotostyleError
 from photostyle.io import CLASS_COLOURS, read_photo, write_photo
+from photostyle.jobs.regions import fitted
+from photostyle.regions.refine import confident
 from photostyle.segmentation import CLASSES, Segmenter, coarse, load_segmenter
 from photostyle.training import scenes_light
 from photostyle.training.data import random_grade, step_generator
@@ -35,13 +37,16 @@ WORST = 5  # scenes listed with --worst
 class Classes:
     """A network's probabilities as those of our classes, and how long they took."""
 
-    def __init__(self, segmenter: Segmenter) -> None:
-        self.segmenter, self.seconds, self.sky = segmenter, 0.0, 0.0
+    def __init__(self, segmenter: Segmenter, settled: bool = False) -> None:
+        self.segmenter, self.settled, self.seconds, self.sky = segmenter, settled, 0.0, 0.0
 
     def __call__(self, image: Tensor) -> Tensor:
         started = time.process_time()
         found = coarse(self.segmenter.probabilities(image), self.segmenter.classes)
         self.seconds += time.process_time() - started
+        if self.settled:
+            weights = fitted(confident(found, CLASSES, sure=False), image).weights
+            found = torch.stack([weights.get(name, torch.zeros(image.shape[-2:])) for name in CLASSES])
         self.sky += float((found.argmax(0) == CLASSES.index("sky")).float().mean())
         return found
 
@@ -132,7 +137,7 @@ def measure(arguments: argparse.Namespace, segmenter: Segmenter) -> None:
         scenes = relit(chosen(folder, arguments.all), arguments.light)
         if not scenes:
             continue
-        predict = Classes(segmenter)
+        predict = Classes(segmenter, arguments.settled)
         matrix = confusion(predict, scenes)
         report(folder.name, matrix, len(scenes), predict.sky / len(scenes))
         print(f"{predict.seconds / len(scenes):.2f} CPU seconds each")
@@ -154,6 +159,9 @@ def main() -> int:
     parser.add_argument("--working-side", type=int, help="other than the network's own")
     parser.add_argument("--calibration", action="store_true", help="print how right the network is when it is so sure")
     parser.add_argument("--uncalibrated", action="store_true", help="without the network's temperatures")
+    parser.add_argument(
+        "--settled", action="store_true", help="after settling and fitting to edges, as style photos have it"
+    )
     parser.add_argument("--worst", action="store_true", help="list the scenes with the fewest right pixels")
     parser.add_argument("--photos", type=Path, nargs="+", default=[], help="photos to draw overlays of")
     parser.add_argument("--overlays", type=Path, help="folder for them")

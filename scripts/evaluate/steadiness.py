@@ -2,12 +2,15 @@
 
 Every clip is reduced, graded with each ``--fit`` and compared with itself by `photostyle.video.steadiness`; then again
 with its exposure made to waver, and with a bright shape passing in front. Results are lossless, so that no encoder is
-measured. Ratios: 1 is as steady as the source; the row ``map`` is one affine map of R, G, B for the whole clip.
+measured. Ratios: 1 is as steady as the source; the row ``map`` is one affine map of R, G, B for the whole clip; the
+last two columns are at matched contrast of detail. With --color-matcher a row more: every frame by itself through the
+package color-matcher (``hm-mvgd-hm``), if it is installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import math
 import sys
 import tempfile
@@ -22,6 +25,7 @@ import torch
 from photostyle.colour.yuv import from_rgb, to_rgb
 from photostyle.device import resolve
 from photostyle.options import FitOptions
+from photostyle.segmentation import load_segmenter
 from photostyle.transfer.matching import affine_map, moments, pool
 from photostyle.video.codecs import encoding_for
 from photostyle.video.encode import SegmentWriter
@@ -29,6 +33,7 @@ from photostyle.video.grade import input_layout
 from photostyle.video.join import join
 from photostyle.video.options import FIT_MODES, VideoOptions
 from photostyle.video.reading import VideoReader
+from photostyle.video.regions import segmented
 from photostyle.video.steadiness import Steadiness, steadiness
 from photostyle.video.stylize import load_style, stylize_clip
 from photostyle.weights import load_model
@@ -98,9 +103,18 @@ def mapped(clip: list[Floats], style: torch.Tensor) -> list[Floats]:
     return [found(frame).permute(1, 2, 0).float().numpy() for frame in pixels]
 
 
+def by_frame(clip: list[Floats], style: torch.Tensor) -> list[Floats]:
+    """Every frame by itself through color-matcher, as who grades clips with a tool for photos does."""
+    matcher = importlib.import_module("color_matcher").ColorMatcher()
+    reference = style.permute(1, 2, 0).double().numpy()
+    made = (matcher.transfer(src=frame.astype(np.float64), ref=reference, method="hm-mvgd-hm") for frame in clip)
+    return [np.clip(frame, 0, 1).astype(np.float32) for frame in made]
+
+
 def show(clip: str, kind: str, fit: str, found: Steadiness) -> None:
     """One row."""
-    numbers = f"{found.short:6.2f} {found.long:6.2f} {found.flicker:8.2f} {found.detail:7.2f}"
+    short, long = found.matched
+    numbers = f"{found.short:6.2f} {found.long:6.2f} {found.flicker:8.2f} {found.detail:7.2f} {short:8.2f} {long:8.2f}"
     print(f"{f'{clip} {kind}'.strip():24} {fit:6} {numbers}", flush=True)
 
 
@@ -113,11 +127,17 @@ def main() -> int:
     parser.add_argument("--fits", nargs="+", default=list(FIT_MODES))
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=list(KINDS))
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--segment", default="off", help="find regions, as photostyle video")
+    parser.add_argument("--deflicker", action="store_true", help="take out wavering exposure, as photostyle video")
+    parser.add_argument("--color-matcher", action="store_true", help="every frame through that package too")
     arguments = parser.parse_args()
     model = load_model(device=resolve(arguments.device))
-    style = load_style(arguments.style, model)
+    regions = None
+    if arguments.segment != "off":
+        regions = segmented(load_segmenter(arguments.segment, resolve(arguments.device)))
+    style = load_style(arguments.style, model, segment=regions)
     assert isinstance(style.image, torch.Tensor)
-    print(f"{'clip':24} {'fit':6} {'short':>6} {'long':>6} {'flicker':>8} {'detail':>7}")
+    print(f"{'clip':24} {'fit':6} {'short':>6} {'long':>6} {'flicker':>8} {'detail':>7} {'short/d':>8} {'long/d':>8}")
     for clip in arguments.clips:
         for kind in arguments.kinds:
             with tempfile.TemporaryDirectory() as folder:
@@ -125,10 +145,12 @@ def main() -> int:
                 reduced(clip, source, arguments.side, arguments.seconds, KINDS[kind])
                 whole = list(frames(source))
                 show(clip.stem, kind, "map", steadiness(whole, mapped(whole, style.image)))
+                if arguments.color_matcher:
+                    show(clip.stem, kind, "frames", steadiness(whole, by_frame(whole, style.image)))
                 for fit in arguments.fits:
                     output = Path(folder) / f"{fit}.mkv"
-                    options = VideoOptions(fit=fit, codec="ffv1", window=0.4)
-                    stylize_clip(model, source, style, output, FitOptions(), options)
+                    options = VideoOptions(fit=fit, codec="ffv1", window=0.4, deflicker=arguments.deflicker)
+                    stylize_clip(model, source, style, output, FitOptions(), options, regions=regions)
                     show(clip.stem, kind, fit, steadiness(whole, frames(output)))
     return 0
 

@@ -14,11 +14,10 @@ import photostyle
 from photostyle.edges import bilateral
 from photostyle.io import CLASS_COLOURS
 from photostyle.jobs.segment import find_segmentation
-from photostyle.regions.labels import match
+from photostyle.regions.labels import SPECK, match
 from photostyle.regions.refine import refine
 from photostyle.regions.regions import Regions
 from photostyle.regions.settle import settle
-from photostyle.transfer.smoothing import CELL
 
 DOCS = Path(__file__).parents[2] / "docs"
 GAP = 6
@@ -42,7 +41,7 @@ def main() -> None:
     assert segment is not None
     raw = segment([day, dusk])
     found = [refine(settle(regions, image), image) for regions, image in zip(raw, (day, dusk), strict=True)]
-    matched = match(found[0], found[1:])
+    matched = match(found[0], found[1:], speck=SPECK)
     given = {"content_regions": matched.regions, "style_regions": [found[1]], "sources": matched.sources}
     results = {
         finish: photostyle.stylize(
@@ -54,7 +53,9 @@ def main() -> None:
         ).clamp(0, 1)
         for finish in ("off", "windows", "smooth")
     }
-    fitted = bilateral.affine(day, results["off"], bilateral.Lattice.of(day, max(day.shape[-2:]) * CELL)).clamp(0, 1)
+    fitted = bilateral.affine(
+        day, results["off"], bilateral.Lattice.of(day, max(day.shape[-2:]) * bilateral.CELL)
+    ).clamp(0, 1)
     above = [coloured(raw[0], day), coloured(found[0], day), results["off"]]
     below = [results["windows"], fitted, results["smooth"]]
     gap = torch.ones(3, day.shape[1], GAP)

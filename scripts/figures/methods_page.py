@@ -83,7 +83,7 @@ def chart(paths: list[Path]) -> None:
         left = style > 0.85 or any(x > 0 for x, _ in near)
         side, offset = ("right", (-7, 3)) if left else ("left", (7, 3))
         if between:
-            side, offset = "center", (0, 7 if all(y < 0 for _, y in near) else -14)
+            side, offset = "center", (0, 7 if 2 * sum(y < 0 for _, y in near) > len(near) else -14)
         axes.annotate(
             name, (style, edges), offset, textcoords="offset points", fontsize=9, ha=side,
             weight="bold" if ours else "normal",

@@ -30,7 +30,7 @@ def body(arguments: Namespace) -> None:
     print("held photos:", *(f"{name} {value:.3f}" for name, value in run.validate().items()))
     if arguments.weights:
         about = {"licence": "MIT", "steps": str(run.step)}
-        save_looks(run.network, arguments.weights, about)
+        save_looks(run.average, arguments.weights, about)
 
 
 def main() -> int:

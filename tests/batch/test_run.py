@@ -3,6 +3,7 @@
 import json
 import logging
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,13 +13,14 @@ import photostyle.jobs.segment
 from photostyle.batch.look import make_look
 from photostyle.batch.plan import survey
 from photostyle.batch.run import check_report, run, settings, settled, write_report
-from photostyle.batch.work import BatchOptions, BatchSetup, Task
+from photostyle.batch.work import BatchOptions, BatchSetup, Task, _done
 from photostyle.engines.local import Outcome
 from photostyle.errors import EngineError, ImageReadError, OutputError, ParameterError, WeightsError
 from photostyle.jobs.loading import load
 from photostyle.jobs.photo import apply_file, read_image, stylize_file
 from photostyle.jobs.rendering import Rendering
 from photostyle.options import FitOptions
+from photostyle.regions.labels import Decision
 from photostyle.regions.regions import Regions
 from photostyle.transfer.fitting import fit
 from photostyle.transfer.presets import load_transfer
@@ -120,6 +122,23 @@ def test_what_workers_log_is_logged_here(shoot, options, caplog):
     with caplog.at_level(logging.WARNING, "photostyle"):
         list(run(plan, options, Answering([Outcome(0, done)])))
     assert "transparency dropped" in caplog.text
+    caplog.clear()
+    unnamed = replace(
+        done, messages=((logging.WARNING, "of one photo"), (logging.WARNING, f"{plan.items[0].output}: so"))
+    )
+    with caplog.at_level(logging.WARNING, "photostyle"):
+        list(run(plan, options, Answering([Outcome(0, unnamed)])))
+    assert caplog.messages == [f"{plan.items[0].content}: of one photo", f"{plan.items[0].output}: so"]
+
+
+def test_what_the_guard_decides_is_what_is_told():
+    one, other = (Decision("sky", 0.5, (name,), (0,), reason) for name, reason in (("sky", "same name"), ("*", "torn")))
+
+    def do(task, decided):
+        decided([one])
+        decided([other])
+
+    assert _done(do, Task(Path("a.png"), Path("b.png")), logging.WARNING).decisions == (other,)
 
 
 def test_a_saved_style(shoot, options):
@@ -181,7 +200,7 @@ class Halves:
     joint = False
     names = ("sky", "ground", "water")
 
-    def __call__(self, images):
+    def __call__(self, images, *, sure=True):
         found = []
         for image in images:
             height, width = image.shape[-2:]

@@ -1,6 +1,7 @@
 """``photostyle apply``: a saved style on the same photo, on others, and everything that does not fit it."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -20,23 +21,35 @@ from tests.util.cli import (
 RED, BLUE, GREEN = (255, 0, 0), (0, 0, 255), (0, 255, 0)
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Where the first test that wants a scene leaves it for the others."""
+    return tmp_path_factory.mktemp("made")
+
+
 @pytest.fixture
-def scene(tmp_path, cli):
+def scene(cli, made, tmp_path):
     """Two photos, and one style fitted to the first: without regions, and by region."""
-    save_colourful_model(tmp_path / "tiny.safetensors")
-    save_picture(tmp_path / "c.png", 41, 59, 1)
-    save_picture(tmp_path / "d.jpg", 35, 50, 3)
-    save_picture(tmp_path / "s.png", 48, 33, 2)
-    stripes(tmp_path / "cm.png", 59, 41, RED, BLUE)
-    stripes(tmp_path / "dm.png", 50, 35, BLUE, RED, BLUE)
-    stripes(tmp_path / "sm.png", 33, 48, BLUE, RED)
-    fit = ["photo", tmp_path / "c.png", "--style", tmp_path / "s.png", "--model", tmp_path / "tiny.safetensors"]
-    masks = ["--content-mask", tmp_path / "cm.png", "--style-mask", tmp_path / "sm.png"]
+    if not (made / "whole.style").exists():
+        fitted(cli, made)
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+def fitted(cli, folder):
+    save_colourful_model(folder / "tiny.safetensors")
+    save_picture(folder / "c.png", 41, 59, 1)
+    save_picture(folder / "d.jpg", 35, 50, 3)
+    save_picture(folder / "s.png", 48, 33, 2)
+    stripes(folder / "cm.png", 59, 41, RED, BLUE)
+    stripes(folder / "dm.png", 50, 35, BLUE, RED, BLUE)
+    stripes(folder / "sm.png", 33, 48, BLUE, RED)
+    fit = ["photo", folder / "c.png", "--style", folder / "s.png", "--model", folder / "tiny.safetensors"]
+    masks = ["--content-mask", folder / "cm.png", "--style-mask", folder / "sm.png"]
     exact = ["--finish", "off"]  # a smooth finish blends what is nearby
     for name, extra in (("whole", ["--segment", "off"]), ("regions", masks), ("exact", [*masks, *exact])):
-        done = cli(*fit, *extra, "-o", tmp_path / f"{name}.png", "--save-style", tmp_path / f"{name}.style")
+        done = cli(*fit, *extra, "-o", folder / f"{name}.png", "--save-style", folder / f"{name}.style")
         assert (done.code, len(done.lines)) == (0, 1)
-    return tmp_path
 
 
 @pytest.fixture

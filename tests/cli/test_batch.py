@@ -14,7 +14,7 @@ import photostyle.engines.local
 from photostyle.jobs.photo import apply_file
 from photostyle.transfer.presets import load_transfer
 from photostyle.weights import read_model
-from tests.util.cli import CommandLine, contents, plain, read, save_colourful_model, save_picture, size
+from tests.util.cli import contents, plain, read, save_colourful_model, save_picture, size
 from tests.util.engines import Here
 from tests.util.waiting import PATIENCE, alive, times, wait_for
 
@@ -222,7 +222,7 @@ def test_options_from_a_file(cli, batch, shoot):
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
-        (["--style-file", "x.style"], "give either --style PHOTO or --style-file FILE.style"),
+        (["--style-file", "x.style"], "give one of --style PHOTO, --look NAME and --style-file FILE.style"),
         (["--address", "host:6379"], "--address is of a Ray cluster: add --engine ray"),
         (["--strength", "2"], "strength is 2"),
         (["--keep", "sky"], "options by region need regions"),
@@ -258,7 +258,7 @@ def test_without_photos(cli, batch, shoot):
 def start(shoot, *extra):
     """The command as a process group of its own, with more photos than can be done at once."""
     for n in range(12):
-        save_picture(shoot / "in" / f"n{n}.png", 500, 700, n)
+        save_picture(shoot / "in" / f"n{n}.png", 250, 350, n)
     command = [sys.executable, "-m", "photostyle", *map(os.fspath, arguments(shoot, *extra))]
     return subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, encoding="utf-8")
 
@@ -273,7 +273,7 @@ def whole(shoot):
     return names
 
 
-def test_a_killed_run_goes_on(cli: CommandLine, shoot):
+def test_a_killed_run_goes_on(batch, shoot):
     process = start(shoot, "--jobs", "2")
     wait_for(lambda: len(written(shoot)) >= 3)
     workers = [worker.pid for worker in psutil.Process(process.pid).children(recursive=True)]
@@ -283,7 +283,7 @@ def test_a_killed_run_goes_on(cli: CommandLine, shoot):
     done = whole(shoot)
     first = {name: time for name, time in results(shoot).items() if name in done}
     assert 3 <= len(done) < 16
-    result = cli(*arguments(shoot, "--jobs", "2"))
+    result = batch("--jobs", "2")
     assert result.code == 0, result.err
     assert result.lines[-1].startswith(f"{16 - len(done)} done, {len(done)} skipped")
     assert len(whole(shoot)) == 16

@@ -70,7 +70,10 @@ def test_bash_is_offered(bash, words, offered):
 
 
 def test_bash_is_offered_every_command(bash):
-    commands = ["photo", "apply", "batch", "video", "compare", "segment", "lut", "web", "style", "weights"]
+    commands = [
+        "photo", "try", "looks", "apply", "batch", "video", "compare", "segment", "lut", "web", "doctor", "style",
+        "weights",
+    ]  # fmt: skip
     assert bash(COMPLETE, "photostyle", "") == commands
 
 

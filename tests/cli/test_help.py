@@ -13,12 +13,33 @@ from photostyle.options import MATCHINGS, STAGES, FitOptions
 from tests.util.cli import ROOT, CommandLine, plain, subprocess_cli
 
 COMMANDS = {
-    (): ("photo", "apply", "compare", "batch", "segment", "video", "lut", "web", "style", "weights"),
+    (): (
+        "photo",
+        "try",
+        "looks",
+        "doctor",
+        "apply",
+        "compare",
+        "batch",
+        "segment",
+        "video",
+        "lut",
+        "web",
+        "style",
+        "weights",
+    ),
     ("photo",): (
         *("CONTENT", "--style", "--out", "-o", "--strength", "--at", "--matching", "--unpool", "--content-mask"),
         *("--style-mask", "--model", "--device", "--size", "--save-style", "--overwrite", "--quiet"),
         *("--segment", "--mask-refine", "--finish", "--map", "--keep", "--report", "--verbose", "-v", "--preset"),
+        *("--look", "--colour", "--brightness", "--compare", "--preview", "--open"),
     ),
+    ("try",): (
+        *("PHOTO", "REFERENCE", "--look", "--out", "-o", "--preview", "--open", "--strength", "--segment", "--keep"),
+        *("--model", "--device", "--overwrite", "--quiet"),
+    ),
+    ("looks",): ("NAME", "--out", "-o", "--photo", "--overwrite", "--quiet"),
+    ("doctor",): ("--json",),
     ("apply",): (
         *("STYLE_FILE", "CONTENT", "--out", "--strength", "--content-mask", "--model", "--device", "--size"),
         *("--overwrite", "--quiet", "--segment", "--mask-refine", "--report", "--verbose", "--preset"),
@@ -132,7 +153,12 @@ def test_no_command_gives_help(cli, command):
         (["weights", "lst"], "list"),
         (["photo"], "CONTENT"),
         (["photo", "c.png"], "--style"),
-        (["photo", "c.png", "--style", "s.png"], "--out"),
+        (["photo", "c.png", "--style", "s.png", "-o", "o.png", "--colour", "2"], "--colour"),
+        (["photo", "c.png", "--style", "s.png:0"], "--style"),
+        (["photo", "c.png", "--look", "snow:0"], "--look"),
+        (["lut", "c.png", "--style", "s.png", "-o", "-"], "--out"),
+        (["style", "make", "s.png", "-o", "-"], "--out"),
+        (["batch", "c", "--style", "s.png", "-o", "-"], "--out"),
         (["photo", "--style", "s.png", "-o", "o.png"], "CONTENT"),
         (["photo", "c.png", "--style", "s.png", "-o", "o.png", "--strenght", "1"], "--strength"),
         (["photo", "c.png", "--style", "s.png", "-o", "o.png", "--strength", "abc"], "--strength"),

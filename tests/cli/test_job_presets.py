@@ -118,6 +118,6 @@ def test_a_preset_that_is_not_there(cli, scene):
 
 
 def test_what_is_still_missing_is_said(cli, job, scene):
-    result = cli("photo", scene / "c.png", "--preset", job('style = "../s.png"'))
+    result = cli("batch", scene, "--preset", job('style = "../s.png"'))
     assert result.code == 2
     assert "--out" in result.err

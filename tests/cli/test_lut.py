@@ -48,13 +48,20 @@ def table(path):
 
 def test_the_table_is_the_look_on_colours(lut, scene, cli):
     result = lut("--style", "s.png", "-o", "look.cube", "--size", 9, "--preview", "p.png")
-    told = re.fullmatch(r".*look\.cube written: ([\d.]+) dB from the full .* is ([\d.]+) dB from it", result.lines[0])
+    told = re.fullmatch(
+        r".*look\.cube written: ([\d.]+) dB from what photostyle photo .* \(by region\), "
+        r"([\d.]+) dB from the result without regions .* is ([\d.]+) dB from it",
+        result.lines[0],
+    )
     photo = ["photo", scene / "c.png", "--style", scene / "s.png", "--model", scene / "tiny.safetensors"]
     assert cli(*photo, "-o", scene / "full.png", "--segment", "off").code == 0
     before, full, preview = (read_photo(scene / name).pixels for name in ("c.png", "full.png", "p.png"))
-    assert psnr(preview, full) == pytest.approx(float(told[1]), abs=0.3)
-    assert psnr(before, full) == pytest.approx(float(told[2]), abs=0.1)
-    assert float(told[1]) > float(told[2]) + 3
+    assert psnr(preview, full) == pytest.approx(float(told[2]), abs=0.3)
+    assert psnr(before, full) == pytest.approx(float(told[3]), abs=0.1)
+    assert float(told[2]) > float(told[3]) + 3
+    assert cli(*photo, "-o", scene / "usual.png").code == 0
+    usual = read_photo(scene / "usual.png").pixels
+    assert psnr(preview, usual) == pytest.approx(float(told[1]), abs=0.3)
     title, written = table(scene / "look.cube")
     assert title == 'TITLE "s.png on c.png"'
     assert abs(written(before) - preview).max() < 1.6 / 255
@@ -71,6 +78,22 @@ def test_of_a_saved_style(lut, scene, cli):
     assert np.array_equal(table(scene / "a.cube")[1].table, table(scene / "b.cube")[1].table)
     lut("--style-file", "s.style", "-o", "c.cube", "--size", 5, "--strength", 1)
     assert not np.array_equal(table(scene / "a.cube")[1].table, table(scene / "c.cube")[1].table)
+
+
+@pytest.mark.parametrize("parts", [("--brightness", 0), ("--colour", "40%"), ("--colour", 0, "--brightness", 0)])
+def test_colour_and_brightness_apart(lut, scene, cli, parts):
+    result = lut("--style", "s.png", "-o", "look.cube", "--size", 9, "--preview", "p.png", *parts)
+    told = re.search(r"([\d.]+) dB from the result without regions .* is ([\d.]+) dB from it", result.lines[0])
+    photo = ["photo", scene / "c.png", "--style", scene / "s.png", "--model", scene / "tiny.safetensors"]
+    assert cli(*photo, "-o", scene / "full.png", "--segment", "off", *parts).code == 0
+    before, full, preview = (read_photo(scene / name).pixels for name in ("c.png", "full.png", "p.png"))
+    if len(parts) == 4:  # nothing is kept of the look: the table is that of no change
+        assert abs(preview - before).max() < 2 / 255
+        return
+    assert psnr(preview, full) == pytest.approx(float(told[1]), abs=0.3)
+    assert psnr(before, full) == pytest.approx(float(told[2]), abs=0.1)
+    lut("--style", "s.png", "-o", "all.cube", "--size", 9)
+    assert not np.allclose(table(scene / "all.cube")[1].table, table(scene / "look.cube")[1].table, atol=0.02)
 
 
 def test_hald(lut, scene):
@@ -111,8 +134,11 @@ def test_previews_have_the_photo_s_size_and_depth(lut, scene):
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("-o", "x.cube"), "either --style PHOTO or --style-file"),
-        (("--style", "s.png", "--style-file", "s.style", "-o", "x.cube"), "either --style PHOTO or --style-file"),
+        (("-o", "x.cube"), "give one of --style PHOTO, --look NAME and --style-file"),
+        (
+            ("--style", "s.png", "--style-file", "s.style", "-o", "x.cube"),
+            "give one of --style PHOTO, --look NAME and --style-file",
+        ),
         (("--style-file", "s.style", "--style-mask", "sm.png", "-o", "x.cube"), "--style-mask belongs to"),
         (("--style-file", "s.style", "-o", "x.cube"), "s.style: cannot read"),
         (("--style", "s.png", "-o", "x.lut"), "extension '.lut'"),

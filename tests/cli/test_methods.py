@@ -131,7 +131,7 @@ def feedforward(cli, scene):
             scene / out,
             "--method",
             "feedforward",
-            "--looks",
+            "--trained-looks",
             scene / "l.safetensors",
         )
         return cli(*base, *args)
@@ -142,9 +142,9 @@ def feedforward(cli, scene):
 def test_a_network_of_looks_needs_no_style_photo(scene, feedforward):
     for name, *look in (
         ("dawn",),
-        ("place", "--look", "0"),
-        ("dusk", "--look", "dusk"),
-        ("both", "--look", "dawn:1,dusk:2"),
+        ("place", "--trained-look", "0"),
+        ("dusk", "--trained-look", "dusk"),
+        ("both", "--trained-look", "dawn:1,dusk:2"),
     ):
         result = feedforward(*look, out=f"{name}.png")
         assert result.code == 0, result.err
@@ -161,25 +161,28 @@ def test_a_network_of_looks_needs_no_style_photo(scene, feedforward):
     [
         (
             ["--style", "s.png"],
-            "--style does not apply to --method feedforward, which has looks of its own: see --look",
+            "--style does not apply to --method feedforward, which has looks of its own: see --trained-look",
         ),
-        (["--look", "noon"], "there is no look 'noon'; there is dawn, dusk"),
-        (["--look", "dusk:-1"], "look is 'dusk:-1'; it is NAME"),
-        (["--steps", "3"], "--steps does not apply to --method feedforward, which takes --look, --looks"),
+        (["--trained-look", "noon"], "there is no look 'noon'; there is dawn, dusk"),
+        (["--trained-look", "dusk:-1"], "look is 'dusk:-1'; it is NAME"),
+        (
+            ["--steps", "3"],
+            "--steps does not apply to --method feedforward, which takes --trained-look, --trained-looks",
+        ),
         (["--segment", "auto"], "which knows no regions"),
-        (["--looks", "c.png"], "c.png is damaged or not a safetensors file"),
+        (["--trained-looks", "c.png"], "c.png is damaged or not a safetensors file"),
     ],
     ids=str,
 )
 def test_what_a_network_of_looks_refuses(cli, scene, monkeypatch, arguments, message):
     monkeypatch.chdir(scene)
     save_looks(tiny_looks(), scene / "l.safetensors")
-    base = ("photo", "c.png", "-o", "o.png", "--method", "feedforward", "--looks", "l.safetensors")
+    base = ("photo", "c.png", "-o", "o.png", "--method", "feedforward", "--trained-looks", "l.safetensors")
     assert message in cli.refuses(scene, *base, *arguments)
 
 
 def test_other_methods_take_no_looks_and_need_a_style(cli, scene, photo):
-    assert "--look does not apply to --method monge" in photo("monge", "--look", "dusk").err
+    assert "--trained-look does not apply to --method monge" in photo("monge", "--trained-look", "dusk").err
     missing = cli("photo", scene / "c.png", "-o", scene / "o.png", "--method", "monge")
     assert missing.code == 2
     assert "--style" in missing.err
@@ -296,7 +299,7 @@ def test_what_does_not_fit_into_memory_is_refused(cli, scene, monkeypatch):
     assert cli(*base, "--style", scene / "s.png", "--method", "wct").code == 0
     monkeypatch.setattr(jobs, "free_memory", lambda device: 100_000)
     for more in (("--style", scene / "s.png", "--method", "wct"),
-                 ("--method", "feedforward", "--looks", scene / "l.safetensors")):  # fmt: skip
+                 ("--method", "feedforward", "--trained-looks", scene / "l.safetensors")):  # fmt: skip
         assert "needs about" in cli.refuses(scene, *base, *more, "--overwrite")
 
 

@@ -7,16 +7,16 @@ import pytest
 from tests.util.cli import CommandLine, plain
 
 PANELS = {
-    "photo": ("Options", "Look", "Regions", "Large photos", "Output", "Network", "Other methods"),
-    "apply": ("Options", "Look", "Regions", "Large photos", "Output", "Network"),
-    "batch": ("Options", "Look", "Regions", "Large photos", "Many photos", "Output", "Network"),
-    "video": ("Options", "Look", "Regions", "Long clips", "Output", "Network"),
-    "lut": ("Options", "Look", "Regions", "Output", "Network"),
+    "photo": ("Options", "Look", "Regions", "Colour and light", "Large photos", "Output", "Network", "Other methods"),
+    "apply": ("Options", "Look", "Regions", "Colour and light", "Large photos", "Output", "Network"),
+    "batch": ("Options", "Look", "Regions", "Colour and light", "Large photos", "Many photos", "Output", "Network"),
+    "video": ("Options", "Look", "Regions", "Colour and light", "Long clips", "Output", "Network"),
+    "lut": ("Options", "Look", "Regions", "Colour and light", "Output", "Network"),
 }
 WHERE = {
     "photo": {
-        "Options": ("--style", "--out", "--help"),
-        "Look": ("--strength", "--finish", "--matching", "--at"),
+        "Options": ("--style", "--look", "--out", "--help"),
+        "Look": ("--strength", "--finish", "--gradient", "--protect", "--matching", "--at"),
         "Regions": ("--segment", "--keep", "--map", "--content-mask", "--style-mask", "--mask-refine"),
         "Large photos": ("--size", "--render", "--memory", "--fit-size"),
         "Output": (
@@ -33,15 +33,15 @@ WHERE = {
     },
     "apply": {"Options": ("--out", "--help"), "Look": ("--strength",), "Regions": ("--segment", "--content-mask")},
     "batch": {
-        "Options": ("--style", "--style-file", "--out", "--help"),
+        "Options": ("--style", "--style-file", "--look", "--out", "--help"),
         "Many photos": ("--jobs", "--engine", "--address", "--dry-run"),
     },
     "video": {
-        "Options": ("--style", "--out", "--help"),
-        "Look": ("--strength", "--matching", "--fit", "--keyframes", "--window"),
+        "Options": ("--style", "--look", "--out", "--help"),
+        "Look": ("--strength", "--finish", "--matching", "--fit", "--keyframes", "--window", "--deflicker"),
         "Long clips": ("--jobs", "--engine", "--address", "--start", "--end", "--resume"),
     },
-    "lut": {"Options": ("--style", "--style-file", "--out", "--help"), "Output": ("--size", "--preview")},
+    "lut": {"Options": ("--style", "--style-file", "--look", "--out", "--help"), "Output": ("--size", "--preview")},
 }
 
 
@@ -81,3 +81,9 @@ def test_the_first_screen_is_what_a_retoucher_needs(monkeypatch, capfd, columns)
         assert option in first
     for option in ("--save-style", "--memory", "--method", "--steps"):
         assert option not in first
+
+
+@pytest.mark.parametrize("command", PANELS)
+def test_switches_do_not_look_as_if_they_took_a_value(monkeypatch, capfd, command):
+    lines = help_of(monkeypatch, capfd, 100, command)
+    assert [line for line in lines if "<bool>" in line and "--help" not in line] == []

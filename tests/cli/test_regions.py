@@ -22,7 +22,7 @@ class Halves:
     joint = False
     names = ("sky", "ground")
 
-    def __call__(self, images):
+    def __call__(self, images, *, sure=True):
         found = []
         for image in images:
             height, width = image.shape[-2] // 2, image.shape[-1] // 2

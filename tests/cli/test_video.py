@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import photostyle.engines.local
+from photostyle.cli.naming import clip_beside
 from photostyle.video.reading import VideoReader
 from tests.util.cli import ROOT, contents, save_colourful_model, save_picture, subprocess_cli
+from tests.util.engines import Here
 from tests.util.video import decoded, make_clip, packets, same_pictures
 from tests.util.waiting import PATIENCE, wait_for
 
@@ -38,6 +41,49 @@ def test_a_clip_is_graded_and_said_so(cli, folder):
     assert "already exists" in cli.refuses(folder, *arguments(folder))
     assert contents(folder) == before
     assert cli(*arguments(folder, "--overwrite", "--quiet", "--fit", "frame")).err == ""
+
+
+def test_without_a_name_the_clip_goes_beside(cli, folder):
+    model = ("--model", folder / "tiny.safetensors")
+    short = ("video", folder / "in.mp4", "--style", folder / "s.png", *model, "--end", "0.2", "--preview")
+    for name in ("in-styled.mp4", "in-styled-2.mp4"):
+        assert f"{folder / name} written" in cli(*short).err
+    before = (folder / "in-styled-2.mp4").stat().st_mtime_ns
+    assert f"{folder / 'in-styled.mp4'} written" in cli(*short, "--overwrite").err
+    assert (folder / "in-styled-2.mp4").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("clip", "codec", "name"),
+    [("a.MOV", None, "a-styled.mov"), ("a.avi", None, "a-styled.mp4"), ("a.mp4", "prores", "a-styled.mov"),
+     ("a.webm", "h264", "a-styled.mp4"), ("a.mkv", "vp9", "a-styled.mkv")],
+)  # fmt: skip
+def test_the_name_holds_the_codec(tmp_path, clip, codec, name):
+    assert clip_beside(tmp_path / clip, codec) == tmp_path / name
+
+
+def test_an_interrupted_run_without_a_name_is_found_again(tmp_path):
+    (tmp_path / "a-styled.mp4").touch()
+    (tmp_path / "a-styled-2.mp4.parts").mkdir()
+    assert clip_beside(tmp_path / "a.mp4", resume=True).name == "a-styled-2.mp4"
+    (tmp_path / "a-styled.mp4.parts").mkdir()
+    assert clip_beside(tmp_path / "a.mp4", resume=True).name == "a-styled.mp4"
+
+
+def test_a_clip_takes_an_embedded_look(cli, folder):
+    look = ("video", folder / "in.mp4", "--look", "golden-hour:2", "--look", "snow", "--end", "0.2", "--codec", "ffv1")
+    assert cli(*look, "-o", folder / "look.mkv").code == 0
+    assert cli(*look, "--colour", "0", "--brightness", "0", "-o", folder / "none.mkv").code == 0
+    before, graded, none = (decoded(folder / name) for name in ("in.mp4", "look.mkv", "none.mkv"))
+    assert len(graded) == len(none) < len(before)
+    assert np.abs(graded[2][1][0] - before[2][1][0].astype(float)).mean() > 5
+    assert all(np.abs(a[1][0] - b[1][0].astype(float)).mean() < 1 for a, b in zip(none, before, strict=False))
+    assert "either --style PHOTO or --look" in cli.refuses(folder, *look, "--style", folder / "s.png")
+    missing = cli("video", folder / "in.mp4")
+    assert missing.code == 2
+    assert "it is missing" in missing.err
+    assert cli(*look, "--colour", "2").code == 2
+    assert "knows its own regions" in cli.refuses(folder, *look, "--style-mask", folder / "s.png")
 
 
 def test_options_arrive(cli, folder):
@@ -175,14 +221,18 @@ def test_masks_for_a_style_without_regions_are_refused(cli, masked):
     assert "made without regions" in line
 
 
-def test_jobs_give_the_same_clip(cli, masked):
-    masks = ("--content-mask", masked / "masks", "--style-mask", masked / "sm.png", "--codec", "ffv1")
-    for extra in ((), masks):
-        alone = cli(*arguments(masked, *extra, "--overwrite", out="alone.mkv"))
-        shared = cli(*arguments(masked, *extra, "--overwrite", "--jobs", 2, out="shared.mkv"))
-        assert (alone.code, shared.code) == (0, 0), shared.err
-        assert shared.err.replace("shared", "alone") == alone.err
-        assert same_pictures(masked / "alone.mkv", masked / "shared.mkv")
+@pytest.mark.parametrize("by_region", [False, True])
+def test_jobs_give_the_same_clip(cli, masked, monkeypatch, by_region):
+    extra = ()
+    if by_region:
+        extra = ("--content-mask", masked / "masks", "--style-mask", masked / "sm.png", "--codec", "ffv1")
+        # That processes are given the masks is tested in tests/video/test_workers.py.
+        monkeypatch.setattr(photostyle.engines.local, "LocalEngine", Here)
+    alone = cli(*arguments(masked, *extra, out="alone.mkv"))
+    shared = cli(*arguments(masked, *extra, "--jobs", 2, out="shared.mkv"))
+    assert (alone.code, shared.code) == (0, 0), shared.err
+    assert shared.err.replace("shared", "alone") == alone.err
+    assert same_pictures(masked / "alone.mkv", masked / "shared.mkv")
 
 
 def test_ctrl_c_keeps_the_segments_and_says_how_to_go_on(folder):

@@ -241,11 +241,14 @@ def test_interrupted(cli, cache, serve, monkeypatch):
     assert not cache.exists()
 
 
-def test_in_a_process_of_its_own(tmp_path):
+def test_in_a_process_of_its_own(cli, tmp_path, monkeypatch):
+    """What it imports, another process lists."""
     paths = save_checkpoints(tmp_path)
     result = subprocess_cli(*import_(paths), PHOTOSTYLE_CACHE=str(tmp_path / "cache"))
     assert (result.code, result.out, len(result.lines)) == (0, "", 1)
     assert (tmp_path / "cache/vgg19-cat5.safetensors").is_file()
-    result = subprocess_cli("weights", "list", PHOTOSTYLE_CACHE=str(tmp_path / "cache"), COLUMNS="160")
+    monkeypatch.setenv("PHOTOSTYLE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "160")
+    result = cli("weights", "list")
     assert result.code == 0
     assert "6,8,10,12" in result.out

@@ -34,7 +34,7 @@ def test_shares_sum_to_one_and_corners_give_the_place_back(height, width, cell, 
     found = (at * lattice.shares.numpy()[..., None]).sum(1)
     rows = (np.arange(height) + 0.5) / cell
     np.testing.assert_allclose(found[:, 0].reshape(height, width), np.repeat(rows[:, None], width, 1), atol=1e-4)
-    colours = to_lab(bilateral._softened(photo)[None])[0].flatten(1).T.numpy() / bilateral.STEP
+    colours = to_lab(bilateral.softened(photo)[None])[0].flatten(1).T.numpy() / bilateral.STEP
     np.testing.assert_allclose(found[:, 2:], colours - colours.min(0), atol=1e-3)
 
 

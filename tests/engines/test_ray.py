@@ -111,11 +111,11 @@ def test_without_ray(monkeypatch):
 
 
 def test_addresses():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    with pytest.raises(EngineError, match=rf"no Ray cluster can be reached at {address} \(.*; start one with: ray"):
-        list(RayEngine(address).run(Setup(), [("number", 0)]))
+    with socket.socket() as taken:  # by nobody who listens, so that no other process does
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(EngineError, match=rf"no Ray cluster can be reached at {address} \(.*; start one with: ray"):
+            list(RayEngine(address).run(Setup(), [("number", 0)]))
     with pytest.raises(EngineError, match=r"no Ray cluster can be reached at nowhere.invalid:6379 "):
         list(RayEngine("nowhere.invalid:6379").run(Setup(), [("number", 0)]))
     for wrong in ("cluster", "host:", ":6379", "host:port"):

@@ -12,6 +12,7 @@ from PIL import Image, ImageCms
 
 from photostyle.errors import ImageReadError
 from photostyle.io import Photo, read_photo
+from photostyle.io.channels import to_floats
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 NOISE = np.random.default_rng(1).integers(0, 256, (24, 20, 3), dtype=np.uint8)
@@ -230,3 +231,13 @@ def test_damaged_profile_is_dropped(tmp_path, caplog):
 def test_profiles_made_here_are_what_they_claim():
     for made, space in ((grey_profile(2.2), "GRAY"), (cmyk_profile(), "CMYK")):
         assert ImageCms.getOpenProfile(io.BytesIO(made)).profile.xcolor_space.strip() == space
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_integers_are_divided_by_white_exactly(kind):
+    values = np.arange(np.iinfo(kind).max + 1, dtype=kind).reshape(-1, 16, 1)
+    given = values.copy()
+    floats = to_floats(values)
+    assert floats.dtype == np.float32
+    np.testing.assert_array_equal(floats, (given / np.float64(np.iinfo(kind).max)).astype(np.float32))
+    np.testing.assert_array_equal(values, given)

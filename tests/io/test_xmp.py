@@ -12,12 +12,14 @@ import pytest
 from PIL import Image
 
 from photostyle.io import read_photo, write_photo
-from photostyle.io.xmp import XMPError, alone, split, whole
+from photostyle.io.xmp import NAME, XMPError, alone, split, whole
+from tests.io.test_kept import jpeg as with_segments
 from tests.util.exiftool import needs_exiftool, tags
 
 NOISE = np.random.default_rng(4).integers(0, 256, (30, 50, 3), dtype=np.uint8)
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 GAIN = "http://ns.adobe.com/hdr-gain-map/1.0/"
+DC = "http://purl.org/dc/elements/1.1/"
 BOX = "http://ns.google.com/photos/1.0/container/"
 CAMERA = "http://ns.google.com/photos/1.0/camera/"
 
@@ -141,13 +143,13 @@ def test_second_views_in_the_packet_go():
 
 
 def test_what_no_jpeg_can_hold_is_refused_not_cut():
-    parts = "".join(f"<dc:p{number}>{'z' * 30}</dc:p{number}>" for number in range(3000))
+    parts = "".join(f"<dc:p{number}>{'z' * 420}</dc:p{number}>" for number in range(300))
     main, rest = split(packet(parts))
     assert len(main) <= 65_502
     assert all(len(part) < 65_400 for part in rest)
     joined, complete = whole(main, rest)
     assert complete
-    assert len(values(joined, "{http://purl.org/dc/elements/1.1/}p2999")) == 1
+    assert len(values(joined, "{http://purl.org/dc/elements/1.1/}p299")) == 1
     with pytest.raises(XMPError, match="no XML"):
         split(b"<x" * 40_000)
 
@@ -156,6 +158,26 @@ def test_entities_are_not_expanded():
     bomb = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaa"><!ENTITY b "&a;&a;&a;">]><x>&b; hdr-gain-map MotionPhoto</x>'
     with pytest.raises(XMPError, match="declares entities"):
         alone(bomb)
+
+
+@pytest.mark.parametrize("name", [b"XMP\0://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xap/1.0/", b""])
+@pytest.mark.parametrize("output", ["out.jpg", "out.png", "out.tif", "out.webp"])
+def test_a_packet_under_a_name_that_is_not_quite_right_is_kept(tmp_path, caplog, name, output):
+    source = with_segments(tmp_path / "in.jpg", (0xE1, name + packet("<dc:source>Ada</dc:source>") + b"\0"))
+    photo = read_photo(source)
+    write_photo(tmp_path / output, photo.pixels, like=photo)
+    assert not caplog.records
+    assert values(read_photo(tmp_path / output).xmp, f"{{{DC}}}source") == ["Ada"]
+
+
+def test_beside_a_packet_of_the_right_name_another_stays_as_it_is(tmp_path):
+    segments = (
+        (0xE1, NAME + packet("<dc:source>Ada</dc:source>")),
+        (0xE1, b"XMP\0" + packet("<dc:source>Eve</dc:source>")),
+    )
+    photo = read_photo(with_segments(tmp_path / "in.jpg", *segments))
+    assert values(photo.xmp, f"{{{DC}}}source") == ["Ada"]
+    assert photo.extras.segments == segments[1:]
 
 
 def test_a_damaged_packet_is_dropped_with_a_word(tmp_path, caplog):

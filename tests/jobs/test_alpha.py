@@ -15,11 +15,13 @@ from photostyle.batch.work import BatchOptions
 from photostyle.errors import ImageReadError
 from photostyle.jobs.fitting import fit_and_render
 from photostyle.jobs.loading import load, weighed
+from photostyle.jobs.methods import MethodRun, method_file
 from photostyle.jobs.photo import apply_file, read_image, stylize_file
 from photostyle.jobs.regions import Reference, RegionSettings
 from photostyle.jobs.rendering import Rendering
 from photostyle.jobs.segment import ClusterSegmentation
 from photostyle.jobs.style import make_style
+from photostyle.methods import METHODS
 from photostyle.options import FitOptions
 from photostyle.regions.regions import Regions
 from photostyle.transfer import measuring, tiling
@@ -96,6 +98,30 @@ def test_saved_styles(scene):
             same_where_seen(scene, lambda photo, out, style=style: apply_file(style, photo, out))
     np.testing.assert_array_equal(seen(scene / "black-styled.png"), seen(scene / "white-styled.png"))
     assert (seen(scene / "plain-styled.png") != seen(scene / "black-styled.png")).any()
+
+
+@pytest.mark.parametrize("name", ["reinhard", "monge", "sliced"])
+def test_other_methods(scene, caplog, name):
+    info = next(info for info in METHODS if info.name == name)
+    run = MethodRun(info, info.create(), torch.device("cpu"))
+    style = Reference(load(scene / "plain.png"))
+    same_where_seen(scene, lambda photo, out: method_file(run, photo, style, out))
+    said = f"{scene / 'black.png'}: {name} counts what can hardly be seen as much as the rest"
+    assert said in caplog.text
+    caplog.clear()
+    for under in OTHER:
+        method_file(
+            run,
+            scene / "plain.png",
+            Reference(load(scene / f"{under}.png")),
+            scene / f"{under}-out.png",
+            overwrite=True,
+        )
+    np.testing.assert_array_equal(*(seen(scene / f"{under}-out.png") for under in OTHER))
+    assert said in caplog.text
+    caplog.clear()
+    method_file(run, scene / "plain.png", style, scene / "o.png")
+    assert not caplog.records
 
 
 def test_a_look_for_a_shoot(scene):

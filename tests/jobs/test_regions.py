@@ -14,7 +14,7 @@ from photostyle.jobs.photo import stylize_file
 from photostyle.jobs.regions import Reference, RegionSettings, plan, prepare
 from photostyle.jobs.segment import ClassSegmentation, ClusterSegmentation, find_segmentation, label_map
 from photostyle.options import FitOptions
-from photostyle.regions.regions import WHOLE, Regions
+from photostyle.regions.regions import UNSURE, WHOLE, Regions
 from tests.util.cli import colourful_model, contents, read, save_picture, stripes
 
 MODEL = colourful_model()
@@ -79,6 +79,18 @@ def test_probabilities_become_regions_of_the_photo_s_size(scene):
     assert found.content.size == (41, 59)
     assert found.styles[0].size == (48, 33)
     assert {d.region: d.reason for d in found.decisions} == {"sky": "same name", "ground": "same name"}
+
+
+def test_a_style_is_measured_where_a_photo_would_be_unsure(scene):
+    class Doubtful(Bright):
+        def probabilities(self, image):
+            found = super().probabilities(image)
+            return 0.3 * found + 0.7 * found.mean(0, keepdim=True)
+
+    found = planned(scene, segment=ClassSegmentation(Doubtful()))
+    assert UNSURE in found.content.weights
+    assert {"sky", "ground"} < set(found.styles[0].weights)
+    assert UNSURE not in found.styles[0].weights
 
 
 def test_a_style_is_segmented_once_for_all_photos(scene):

@@ -10,6 +10,7 @@ from photostyle.jobs import rendering
 from photostyle.jobs.fitting import fit, fit_and_render
 from photostyle.jobs.rendering import Rendering, render
 from photostyle.regions.regions import Regions
+from photostyle.transfer import fitting
 from tests.util import halves, picture, tiny_model
 
 SMALL = 90 << 20  # bytes: 110,000 pixels at once for the tiny network, or tiles of some 100 pixels
@@ -49,7 +50,7 @@ def test_regions_at_any_size_where_a_grid_is_rendered():
 
 def test_how_large_regions_need_to_be():
     assert Rendering("full").region_pixels((4000, 6000)) == 0
-    assert Rendering("grid").region_pixels((4000, 6000)) == rendering.FIT_PIXELS
+    assert Rendering("grid").region_pixels((4000, 6000)) == rendering.grid.PIXELS
     assert Rendering("grid", fit_pixels=1000).region_pixels((4000, 6000)) == rendering.grid.PIXELS
     assert Rendering("grid", fit_pixels=0).region_pixels((4000, 6000)) == 0
 
@@ -77,3 +78,23 @@ def test_regions_strengths_and_progress():
 
 def test_modes_are_the_documented_ones():
     assert rendering.MODES == ("full", "grid", "auto")
+
+
+@pytest.mark.parametrize("regions", [False, True])
+def test_one_pass_fits_and_renders_a_grid_as_two_do(regions, monkeypatch):
+    monkeypatch.setattr(rendering.grid, "PIXELS", 4000)
+    labels = Regions.from_labels(halves(96, 160, 1, 2))
+    theirs = [Regions.from_labels(halves(64, 64, 1, 2))]
+    style = {"content_regions": labels, "style_regions": theirs} if regions else {}
+    model, content, calls = tiny_model(), picture(96, 160, 1), []
+    plain = fitting.fit_and_apply
+    monkeypatch.setattr(fitting, "fit_and_apply", lambda *a, **k: calls.append(1) or plain(*a, **k))
+    results = []
+    for pixels in (8000, 3000):  # at least what the grid is made of, and less
+        chosen = Rendering("grid", fit_pixels=pixels)
+        transfer, result = fit_and_render(model, content.clone(), [picture(64, 64, 2)], chosen, **style)
+        assert len(calls) == 1  # by the second the network is walked for the fit and for the rendering
+        again = render(transfer, content.clone(), chosen, regions=labels if regions else None)
+        torch.testing.assert_close(result, again, atol=1e-5, rtol=0)
+        results.append(result)
+    assert float((results[0] - results[1]).pow(2).mean().sqrt()) < 0.05

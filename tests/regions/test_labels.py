@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photostyle.errors import MaskError
-from photostyle.regions.labels import RELATED, TINY, adapt, match
+from photostyle.regions.labels import RELATED, SPECK, TINY, adapt, match
 from photostyle.regions.regions import WHOLE, Regions
 from photostyle.regions.sources import Source
 
@@ -51,6 +51,7 @@ def test_unsure_parts_of_two_photos_are_no_match():
         ("mountain", ("vegetation", "ground"), "ground"),
         ("vegetation", ("ground", "mountain"), "mountain"),
         ("ground", ("sky", "mountain"), "mountain"),
+        ("ground", ("sky", "vegetation"), None),
         ("building", ("object", "sky"), "object"),
         ("wall", ("object", "building"), "building"),
         ("wall", ("ceiling", "object"), None),
@@ -208,3 +209,21 @@ def test_decisions_are_logged(caplog):
 
 def test_sources_are_plain_data():
     assert Source(0, "sky") == Source(0, "sky")
+
+
+def test_a_speck_of_a_style_is_too_little_for_a_large_region():
+    """A segmentation found an object on a 250th of a style: half of the photo looks elsewhere, a bit of it does not."""
+
+    def split(**shares):
+        weights, start = {}, 0
+        for name, share in shares.items():
+            weights[name] = torch.zeros(1000, 10)
+            weights[name][start : start + share] = 1
+            start += share
+        return Regions(weights, hard=False)
+
+    style = split(object=4, building=600, sky=396)
+    for share, expected in ((500, "building"), (30, "object")):
+        photo = split(object=share, sky=1000 - share)
+        assert [s.region for s in match(photo, [style], speck=SPECK).sources["object"]] == [expected]
+        assert [s.region for s in match(photo, [style]).sources["object"]] == ["object"]

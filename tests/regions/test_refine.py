@@ -152,6 +152,17 @@ def test_confident_gives_up_what_is_unsure_but_not_the_seams():
     assert torch.allclose(found.weights["a"][:26], chances[0, :26], atol=1e-2)
 
 
+def test_of_a_style_every_pixel_counts_by_how_likely_it_is():
+    chances = torch.rand(4, 30, 40, generator=torch.Generator().manual_seed(3)).softmax(0)
+    chances[3] = 1e-4
+    chances /= chances.sum(0)
+    found = confident(chances, ("a", "b", "c", "d"), sure=False).weights
+    assert set(confident(chances, ("a", "b", "c", "d")).weights) >= {"unsure"}
+    assert list(found) == ["a", "b", "c"]  # and not what is not there
+    for number, name in enumerate(found):
+        torch.testing.assert_close(found[name], chances[number])
+
+
 def test_classes_that_are_not_there_are_left_out():
     chances = torch.zeros(3, 20, 20)
     chances[0], chances[1] = 0.999, 0.001

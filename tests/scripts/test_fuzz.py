@@ -139,8 +139,10 @@ def test_any_tensor_in_a_style(style, name, shape, kind, key):
 
 
 def test_a_changed_bit_in_a_style_is_noticed(style):
+    """Also in the name of the very entry by which it is noticed."""
     path, whole = style.with_name("changed.style"), style.read_bytes()
-    for place in range(len(whole) - 40, 0, -len(whole) // 60):
+    name = whole.index(b'"sha256"')
+    for place in (*range(len(whole) - 40, 0, -len(whole) // 60), *range(name, name + 9)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         with pytest.raises((WeightsError, TransferMismatchError)):
             load_style(path, tiny_model())

@@ -1,5 +1,6 @@
 """What ``.ci/run`` says last, from reports of real pytest runs."""
 
+import os
 import subprocess
 import sys
 
@@ -29,7 +30,8 @@ def counted(folder, *names):
     report = folder / "report.xml"
     tests = [f"test_it.py::{name}" for name in names]
     run = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-c", "/dev/null", f"--junitxml={report}", *tests]
-    subprocess.run(run, cwd=folder, capture_output=True, timeout=PATIENCE, check=False)
+    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+    subprocess.run(run, cwd=folder, env=alone, capture_output=True, timeout=PATIENCE, check=False)
     command = [sys.executable, str(ROOT / ".ci" / "count.py"), str(report)]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=PATIENCE, check=False)
     return done.stdout, done.returncode

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from fractions import Fraction
 from pathlib import Path
 
 import lost
@@ -10,11 +11,13 @@ import numpy as np
 import pytest
 from _lost_accounts import lost as missing
 from _lost_accounts import not_said, of_photo
+from av.stream import Disposition
 from PIL import Image
 
 from photostyle.io import read_photo, write_photo
 from tests.io.test_kept import CAPTION, captioned
 from tests.util.exiftool import needs_exiftool
+from tests.util.video import make_clip, remake
 
 
 def test_storage_and_thumbnails_are_no_loss():
@@ -70,10 +73,47 @@ def test_a_photo_and_its_result(tmp_path):
     assert lost.report(finding)[0] == "in.jpg: LOST"
 
 
+needs_ffprobe = pytest.mark.skipif(shutil.which("ffprobe") is None, reason="ffprobe is not installed")
+
+
 @needs_exiftool
-@pytest.mark.skipif(shutil.which("ffprobe") is None, reason="ffprobe is not installed")
+@needs_ffprobe
+def test_a_clip_and_its_result(tmp_path):
+    told = {"title": "Drive", "com.apple.quicktime.make": "Apple"}
+    flags = {"audio_tags": {"language": "fra"}, "audio_flags": Disposition.default | Disposition.comment}
+    keys = {"movflags": "use_metadata_tags"}
+    source = make_clip(
+        tmp_path / "in.mp4", (10,), audio="aac", chapters=True, subtitles=True, tags=told, muxer=keys, **flags
+    )
+    remake(source, tmp_path / "out.mp4")
+    assert lost.compare(source, tmp_path / "out.mp4", []) == lost.Finding(source)
+    remake(source, tmp_path / "out.mkv")
+    assert lost.compare(source, tmp_path / "out.mkv", []) == lost.Finding(source)
+    found = lost.compare(source, make_clip(tmp_path / "bare.mp4", (9,), rate=Fraction(30)), []).lost
+    names = {line.partition(": ")[0] for line in found}
+    assert names >= {"format:title", "Keys:Make", "video0:frames", "audio0", "audio0:language", "chapter0", "chapter1"}
+    assert names >= {"video0:avg_frame_rate", "audio0:is comment", "subtitle0", "duration"}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("video0:side data Stereo 3D: {}", "left out, as .mp4 files do not hold it: stereo layout"),
+        ("video0:alpha_mode: 1", "h264 in .mkv does not keep its alpha"),
+        ("audio1:is comment: 1", "comment of the audio stream 2"),
+        ("subtitle0: there", "subtitle stream 2 (dvdsub)"),
+    ],
+)
+def test_what_is_said_of_a_clip(line, said):
+    assert not_said([line, "format:title: x"], said) == ["format:title: x"]
+
+
+@needs_exiftool
+@needs_ffprobe
 def test_a_refusal_is_no_loss(tmp_path, capsys):
     (tmp_path / "no.jpg").write_text("no photo")
     style = Path(__file__).parents[2] / "docs/samples/dusk.jpg"
     assert lost.main([str(tmp_path), "--style", str(style), "--", "--segment", "off"]) == 0
-    assert capsys.readouterr().out.startswith("no.jpg: refused\n")
+    out = capsys.readouterr().out
+    assert out.startswith("no.jpg: refused\n  said  ")
+    assert "no.jpg" in out.splitlines()[1]

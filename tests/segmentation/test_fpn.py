@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from photostyle.segmentation.files import read_network, save_network
-from photostyle.segmentation.fpn import plain
+from photostyle.segmentation.fpn import fused, plain
 from photostyle.segmentation.network import Architecture, build
 from photostyle.weights import scenes_file
 
@@ -62,6 +62,19 @@ def test_the_embedded_network_is_plain_and_what_the_libraries_make_of_its_file()
     assert type(ours) is not type(theirs)
     theirs.load_state_dict(ours.state_dict())
     alike(ours, theirs, (1, 3, 192, 256))
+
+
+@pytest.mark.parametrize("channels", [[8, 8, 16, 24], [32, 8, 8, 8]])
+def test_normalisations_become_part_of_the_convolutions(channels):
+    network = wild(plain(architecture(channels=channels)))
+    images = torch.randn(2, 3, 64, 96, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        expected, found = network(images), fused(network)(images)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
+    other = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3))
+    assert fused(other) is other
+    assert isinstance(other[1], nn.BatchNorm2d)
 
 
 @pytest.mark.parametrize(

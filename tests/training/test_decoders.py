@@ -110,10 +110,24 @@ def test_the_script_trains_resumes_and_writes_weights(tmp_path, monkeypatch, cap
     assert "stopped at step 0" in output.out
     assert "psnr_photowct4" in output.out
     load_decoders("d.safetensors").check(load_features("f.safetensors"))
-    monkeypatch.setattr("sys.argv", [*start, "--out", "other", "--init", "run/checkpoint.pt", "--minutes", "0"])
+    monkeypatch.setattr("sys.argv", [*start, "--out", "other", "--init", "d.safetensors", "--minutes", "0"])
     assert train_decoders.main() == 0
-    states = [torch.load(f"{name}/checkpoint.pt", weights_only=True)["decoders"] for name in ("run", "other")]
-    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    state, first = torch.load("other/checkpoint.pt", weights_only=True), load_decoders("d.safetensors").state_dict()
+    assert all(torch.equal(state[part][name], first[name]) for part in ("decoders", "average") for name in first)
     monkeypatch.setattr("sys.argv", [*start, "--out", "run"])
     assert train_decoders.main() == 1
     assert "--resume" in capsys.readouterr().err
+
+
+def test_the_average_follows_and_is_what_counts(tmp_path):
+    run = trainer(tmp_path, average=0.5)
+    fresh = {name: tensor.clone() for name, tensor in run.average.state_dict().items()}
+    run.advance(run.batch(0))
+    decay = 2 / 11  # (1 + step) / (10 + step), less than a half
+    for name, tensor in run.average.state_dict().items():
+        expected = decay * fresh[name] + (1 - decay) * run.decoders.state_dict()[name]
+        torch.testing.assert_close(tensor, expected)
+    before = run.validate()["psnr_wct1"]
+    for parameter in run.decoders.parameters():
+        parameter.data.zero_()
+    assert run.validate()["psnr_wct1"] == before

@@ -9,7 +9,7 @@ from photostyle.errors import ParameterError, WeightsError
 from photostyle.methods import gatys
 from photostyle.methods.gram import flat, gram
 from photostyle.training import feedforward
-from photostyle.training.feedforward import FeedForwardTrainer, FeedForwardTraining, parse_training
+from photostyle.training.feedforward import FeedForwardTrainer, FeedForwardTraining, flat_variation, parse_training
 from photostyle.weights import load_looks, save_features
 from tests.util import picture
 from tests.util.methods import tiny_encoder
@@ -75,6 +75,20 @@ def test_distances_are_the_formulas(tmp_path):
     assert "variation" not in trainer(tmp_path, variation=0.0).losses((images, torch.tensor([1])), 0)
 
 
+def test_a_stroke_costs_where_the_photo_is_flat(tmp_path):
+    photo = torch.zeros(1, 3, 40, 40)
+    photo[..., 20:] = 1
+    on_the_edge, beside_it = photo.clone(), torch.zeros_like(photo)
+    beside_it[..., 10:] = 1
+    assert float(flat_variation(on_the_edge, photo)) == pytest.approx(0, abs=1e-12)
+    # One of 39 columns of differences, each of 1 in a place where the photo has none.
+    assert float(flat_variation(beside_it, photo)) == pytest.approx(1 / 39)
+    images = picture(48, 48, 3)[None]
+    run = trainer(tmp_path, flat=7.0)
+    terms = run.losses((images, torch.tensor([1])), 0)
+    torch.testing.assert_close(terms["flat"], 7.0 * flat_variation(run.network(images, torch.eye(2)[1:]), images))
+
+
 @pytest.mark.parametrize("norm", ["instance", "batch"])
 def test_a_resumed_run_is_the_unbroken_one(tmp_path, norm):
     changes = {"steps": 4, "validate_every": 2, "norm": norm, "styles": {"a": Path("a")}}
@@ -85,8 +99,10 @@ def test_a_resumed_run_is_the_unbroken_one(tmp_path, norm):
     second = trainer(tmp_path / "parts", **changes)
     second.resume()
     second.run()
-    for name, tensor in whole.network.state_dict().items():
-        assert torch.equal(tensor, second.network.state_dict()[name]), name
+    for part in ("network", "average"):
+        for name, tensor in getattr(whole, part).state_dict().items():
+            assert torch.equal(tensor, getattr(second, part).state_dict()[name]), name
+    assert not torch.equal(whole.network.last.conv.weight, whole.average.last.conv.weight)
 
 
 def test_a_run_starts_from_the_network_of_another(tmp_path):

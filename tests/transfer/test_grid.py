@@ -78,6 +78,16 @@ def test_reduce(pixels):
         assert small is image
 
 
+def test_what_is_reduced_already_is_taken_where_it_has_the_size():
+    image = picture(300, 200, 1)
+    small, _ = grid.reduce(image[None], None, 5000)
+    known = torch.zeros_like(small)
+    assert grid.reduce(image[None], None, 5000, known)[0] is known
+    assert torch.equal(grid.reduce(image[None], None, 5000, known[0])[0], known)
+    assert torch.equal(grid.reduce(image[None], None, 5000, known[..., 1:])[0], small)
+    assert torch.equal(grid.reduce(image[None], None, 10**9, known)[0][0], image)
+
+
 def test_a_panorama_keeps_what_the_network_needs():
     small, _ = grid.reduce(torch.zeros(1, 3, 20, 4000), None, 20_000)
     assert small.shape[-2] == 16

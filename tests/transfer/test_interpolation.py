@@ -75,7 +75,7 @@ def test_between_the_ends_the_content_between_takes_the_style(matching):
 
 def test_ends_are_the_windows_own_and_what_lies_between_is_continuous():
     model = tiny_model()
-    first, second = windows(model)
+    first, second = windows(model, FitOptions(protect={}))  # as clips are, for which this is
     assert interpolate(first, second, 0.0) is first.transfer
     assert interpolate(first, second, 1.0) is second.transfer
     image = picture(40, 48, 1) * 0.75

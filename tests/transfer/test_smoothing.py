@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,6 +10,7 @@ from photostyle.errors import ParameterError
 from photostyle.options import FitOptions
 from photostyle.regions.regions import Regions
 from photostyle.transfer import fitting, smoothing, tiling
+from photostyle.transfer.moving import GAIN, GAIN_RIDGE, bounded_monge, statistics
 from photostyle.transfer.smoothing import smooth
 from tests.util import halves, picture, tiny_model
 
@@ -68,10 +70,19 @@ def test_regions_keep_their_colours():
         torch.testing.assert_close(found[..., half].mean((-2, -1)), styled[..., half].mean((-2, -1)), atol=0.02, rtol=0)
 
 
+def test_statistics_of_all_regions_are_those_of_each():
+    colours, counts = picture(20, 30, 1).flatten(1).double(), picture(20, 30, 2).flatten(1).double()
+    means, covariances = statistics(colours, counts)
+    for count, mean, covariance in zip(counts, means, covariances, strict=True):
+        expected = np.cov(colours.numpy(), ddof=0, aweights=count.numpy()) + GAIN_RIDGE * np.eye(3)
+        np.testing.assert_allclose(mean, np.average(colours.numpy(), axis=1, weights=count.numpy()), atol=1e-12)
+        np.testing.assert_allclose(covariance, expected, atol=1e-12)
+
+
 def test_gains_are_bounded():
     here, there = torch.eye(3, dtype=torch.float64) * 1e-4, torch.eye(3, dtype=torch.float64)
-    for pair, expected in (((here, there), smoothing.GAIN), ((there, here), 1 / smoothing.GAIN)):
-        torch.testing.assert_close(smoothing._gain(*pair), expected * torch.eye(3, dtype=torch.float64))
+    for pair, expected in (((here, there), GAIN), ((there, here), 1 / GAIN)):
+        torch.testing.assert_close(bounded_monge(*pair, (1 / GAIN, GAIN)), expected * torch.eye(3, dtype=torch.float64))
 
 
 @pytest.mark.parametrize("regions", [None, "halves"])

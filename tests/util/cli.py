@@ -7,14 +7,17 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+import typer.main
 from PIL import Image
 
 from photostyle.cli.app import run
@@ -39,11 +42,16 @@ class Result:
         return [line for line in self.err.splitlines() if line.strip()]
 
 
+_built = cache(typer.main.get_command)
+
+
 class CommandLine:
     """``cli("photo", path, "--style", …)`` in this process."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
         self.monkeypatch, self.capfd = monkeypatch, capfd
+        # Built once, not for every run: the same whichever command is run.
+        monkeypatch.setattr(typer.main, "get_command", _built)
         monkeypatch.setenv("PHOTOSTYLE_CACHE", os.path.join(os.sep, "nowhere", "photostyle"))
 
     def __call__(self, *args: object) -> Result:
@@ -108,8 +116,18 @@ def colourful_model(unpool: str = "cat5", seed: int = 0) -> WCT2:
     return model
 
 
+@cache
+def _colourful_file(unpool: str, seed: int) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        save_model(colourful_model(unpool, seed), path, half=False)
+        return path.read_bytes()
+
+
 def save_colourful_model(path: Path, unpool: str = "cat5", seed: int = 0) -> Path:
-    save_model(colourful_model(unpool, seed), path, half=False)
+    """That network in a file, which is made once: hundreds of tests want it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_colourful_file(unpool, seed))
     return path
 
 
@@ -158,6 +176,16 @@ def photo_scene(folder: Path) -> Path:
     return folder
 
 
+_OF_REGIONS = {"--segment", "--content-mask", "--style-mask", "--map", "--keep", "--report", "--method", "--preset"}
+
+
+def without_regions(arguments: Sequence[object]) -> list[object]:
+    """Arguments, with ``--segment off`` unless they ask for something about regions: finding some takes five times as
+    long as all the rest."""
+    asked = _OF_REGIONS.intersection(a for a in arguments if isinstance(a, str))
+    return [*arguments, *([] if asked else ["--segment", "off"])]
+
+
 def photo_arguments(
     folder: Path,
     *extra: object,
@@ -166,6 +194,7 @@ def photo_arguments(
     out: str = "o.png",
     model: str = "tiny.safetensors",
 ) -> list[object]:
-    """What follows ``photostyle photo`` for files of a `photo_scene`."""
+    """What follows ``photostyle photo`` for files of a `photo_scene`; see also `without_regions`."""
     photos = [folder / name for name in ([content] if isinstance(content, str) else content)]
-    return [*photos, "--style", folder / style, "-o", folder / out, "--model", folder / model, *extra]
+    files = [*photos, "--style", folder / style, "-o", folder / out, "--model", folder / model]
+    return without_regions([*files, *extra])

@@ -44,6 +44,9 @@ class Setup:
     def number(self, value):
         return value, os.getpid()
 
+    def environment(self, names):
+        return {name: os.environ[name] for name in names if name in os.environ}
+
     def bad(self, value):
         raise ImageReadError(f"{value} is bad")
 

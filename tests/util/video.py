@@ -13,10 +13,13 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
+import torch
 from av.stream import Disposition
 
+from photostyle.colour.yuv import to_rgb
 from photostyle.video.codecs import Encoding, encoding_for
 from photostyle.video.encode import SegmentWriter
+from photostyle.video.grade import input_layout
 from photostyle.video.info import Planes, VideoInfo, rows
 from photostyle.video.join import join
 from photostyle.video.reading import VideoReader
@@ -197,6 +200,14 @@ def decoded(path: Path) -> list[tuple[Fraction, list[npt.NDArray[np.int64]]]]:
             )
             for frame in container.decode(stream)
         ]
+
+
+def frames_of(path: Path) -> torch.Tensor:
+    """(frames, 3, H, W) R′G′B′ in [0, 1] of a clip, as photostyle reads it."""
+    reader = VideoReader(path)
+    layout = input_layout(reader.info)
+    found = [to_rgb([torch.from_numpy(plane) for plane in frame.planes()], layout) for frame in reader.frames()]
+    return torch.stack(found).clamp(0, 1)
 
 
 def packets(path: Path, kind: str) -> list[tuple[Fraction, bytes]]:

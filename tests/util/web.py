@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 import numpy as np
 from PIL import Image
 
-from tests.util.waiting import PATIENCE
+from tests.util.waiting import PATIENCE, wait_for
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -28,7 +30,7 @@ class Served:
 
     address: str
     files: Path
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
 
     def end(self) -> int:
         """Ask it to end, and wait."""
@@ -39,24 +41,34 @@ class Served:
 @contextmanager
 def served(folder: Path, *arguments: object) -> Iterator[Served]:
     """``photostyle web`` on a free port; `folder` is where it keeps its files."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "photostyle", "web", "--port", "0", *map(str, arguments)],
-        cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(folder), "OMP_NUM_THREADS": "1"},
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        encoding="utf-8",
-    )
-    try:
-        assert process.stderr is not None
-        line = process.stderr.readline()
-        found = re.search(r"http://\S+/", line)
-        assert found, line + process.stderr.read()
-        yield Served(found[0], folder, process)
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+    # Into a file: a pipe that nobody reads would in the end hold up the page that writes to it.
+    with TemporaryFile("w+", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "photostyle", "web", "--port", "0", *map(str, arguments)],
+            cwd=ROOT,
+            env={**os.environ, "TMPDIR": str(folder), "OMP_NUM_THREADS": "1"},
+            stderr=log,
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            yield Served(address(process, log), folder, process)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+
+def address(process: subprocess.Popen[bytes], log: IO[str]) -> str:
+    """Where the page is to be found, once it has said so in its log."""
+
+    def text() -> str:
+        # Read by position: the process writes through the same description of the file.
+        return os.pread(log.fileno(), 1 << 16, 0).decode()
+
+    wait_for(lambda: re.search(r"http://\S+/\s", text()) or process.poll() is not None)
+    found = re.search(r"http://\S+/", text())
+    assert found, text()
+    return found[0]
 
 
 def sample_copy(path: Path, name: str, width: int, **options: object) -> Path:

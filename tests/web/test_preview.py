@@ -74,6 +74,29 @@ def test_regions_have_strengths_of_their_own(photo, network):
     close(result[..., 40:], graded(photo, 0.5)[..., 40:], 6e-3)
 
 
+def test_a_draft_asks_nothing(photo, network):
+    preview = Preview(photo, photo, network)
+    assert torch.equal(preview.draft(0.6), photo)  # nothing is known but the photo
+    preview.full()
+    assert network.asked == [(1.0, None)]
+    close(preview.draft(1.0), graded(photo, 1.0), 6e-3)
+    close(preview.draft(0.5), (photo + graded(photo, 1.0)) / 2, 6e-3)
+    assert preview.sure([1.0, 0.0])
+    assert not preview.sure([0.6])
+    assert len(network.asked) == 1
+    preview.prepare()
+    assert preview.sure([0.6])
+    assert torch.equal(preview.draft(0.6), preview.at(0.6))
+
+
+def test_it_is_laid_over_another_copy(photo, network):
+    preview = Preview(photo, photo, network)
+    preview.full()
+    larger = picture(96, 128, 3)
+    assert torch.equal(preview.over(larger).draft(1.0), Preview(photo, larger, network).at(1.0))
+    assert len(network.asked) == 2
+
+
 def test_it_is_shown_larger_than_it_is_seen(photo, network):
     shown = picture(96, 128, 3)
     preview = Preview(photo, shown, network)

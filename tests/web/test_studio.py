@@ -1,5 +1,6 @@
 """The photo tab and the long errands without a page: previews, results as the jobs write them, corrected masks."""
 
+import io
 import zipfile
 
 import numpy as np
@@ -8,21 +9,24 @@ import torch
 from PIL import Image
 
 from photostyle.errors import ImageReadError, MaskError, MemoryLimitError, ParameterError
-from photostyle.io import CLASS_COLOURS, read_mask
+from photostyle.evaluate.consistency import torn
+from photostyle.io import read_mask
 from photostyle.jobs.loading import load
 from photostyle.jobs.photo import stylize_file
 from photostyle.jobs.regions import Reference, RegionSettings
 from photostyle.methods import find
 from photostyle.options import FitOptions
-from photostyle.regions.labels import Decision
-from photostyle.regions.regions import WHOLE, Regions
+from photostyle.regions.regions import Regions
 from photostyle.transfer.presets import load_style
 from photostyle.transfer.targets import Target
 from photostyle.web import views
-from photostyle.web.errands import Errand, Stopped
-from photostyle.web.masks import correct_mask
+from photostyle.web.asks import Ask
+from photostyle.web.errands import Errand
+from photostyle.web.masks import corrected, painted
+from photostyle.web.progress import Stopped
 from photostyle.web.studio import Studio
 from photostyle.web.wishes import KEPT_RESULTS, MOST_STYLES, Engine, Wishes, result_name
+from photostyle.weights import load_model
 from tests.util.cli import colourful_model, save_picture
 
 PLAIN = Wishes(segment=False)
@@ -34,7 +38,7 @@ class Halves:
     joint = False
     names = ("sky", "ground", "water")
 
-    def __call__(self, images):
+    def __call__(self, images, *, sure=True):
         found = []
         for image in images:
             left = torch.zeros(image.shape[-2:])
@@ -108,8 +112,7 @@ def test_a_preview_is_made_once_for_what_it_shows(studio):
     assert studio.refresh(Wishes(FitOptions(strength=0.3, strengths={"sky": 0.1}), segment=False)) is first
     other = studio.refresh(Wishes(FitOptions(matching="adain"), segment=False))
     assert other is not first
-    studio.set_styles(studio.styles)
-    assert studio.refresh(Wishes(FitOptions(matching="adain"), segment=False)) is not other
+    assert studio.refresh(PLAIN) is first  # it was seen before
 
 
 def test_a_preview_shows_the_result(studio):
@@ -130,29 +133,84 @@ def test_regions_take_what_the_table_says(studio):
         studio.refresh(Wishes(mapping=(("sky", "water"),)))
 
 
-def test_a_correction_becomes_the_photo_s_mask(studio, monkeypatch):
+def test_a_correction_becomes_the_photo_s_mask(studio, tmp_path, monkeypatch):
     # These regions end exactly at a column of a photo of noise, where settling would find no reason for it.
     monkeypatch.setattr("photostyle.jobs.regions.settle", lambda regions, image: regions)
     studio.refresh(Wishes())
     before = studio.preview
-    stroke = np.zeros((20, 28), np.bool_)  # painted on a copy of half the size
-    stroke[:, :7] = True
-    path = correct_mask(studio, stroke, "ground")
+    stroke = np.zeros((20, 28), np.uint8)  # painted on a copy of half the size
+    stroke[:, :7] = 1
+    path = corrected(studio, stroke, ["ground"])
     labels = read_mask(path, size=(40, 56))
     named = np.vectorize(labels.names.get)(labels.labels)
     assert (named[:, :14] == "ground").all()
     assert (named[:, 16:26] == "sky").all()
     assert (named[:, 30:] == "ground").all()
+    key = studio.add_mask(path)
     assert studio.refresh(Wishes()) is not before
     assert 0.7 < float(studio.regions.weights["ground"].mean()) < 0.8
-    added = correct_mask(studio, stroke, "water")
-    assert "water" in read_mask(added, size=(40, 56)).names.values()
+    stroke[:5] = 2
+    added = corrected(studio, stroke, ["ground", "water"])
+    assert {"water", "ground", "sky"} <= set(read_mask(added, size=(40, 56)).names.values())
     with pytest.raises(MaskError, match="nothing was painted"):
-        correct_mask(studio, np.zeros((20, 28), np.bool_), "sky")
+        corrected(studio, np.zeros((20, 28), np.uint8), ["sky"])
+    reference = studio.styles[0].key
+    studio.choose(Ask(weights=((reference, 1.0),)))
+    assert studio.mask is None  # a step back in the history
+    assert studio.refresh(Wishes()) is before
+    studio.choose(Ask(weights=((reference, 1.0),), mask=key))
+    assert studio.mask == path
     studio.set_content(studio.content)
     assert studio.mask is None
     with pytest.raises(MaskError, match="no regions"):
-        correct_mask(studio, stroke, "sky")
+        corrected(studio, stroke, ["sky"])
+
+
+def test_what_is_painted_is_a_picture_of_numbers(tmp_path):
+    picture = np.zeros((4, 6, 3), np.uint8)
+    picture[1, :, 0], picture[2, :, 0] = 1, 9
+    path = tmp_path / "painted.png"
+    Image.fromarray(picture).save(path)
+    labels, names = painted(path, ["sky"])
+    assert names == ["sky"]
+    assert labels.sum() == 6  # 9 is no number of a name
+    for wrong in (None, [], ["<b>"], "sky"):
+        with pytest.raises(MaskError):
+            painted(path, wrong)
+    path.write_bytes(path.read_bytes()[:45])
+    with pytest.raises(ImageReadError, match="arrive whole"):
+        painted(path, ["sky"])
+
+
+def test_one_reference_of_several_is_seen_alone(studio, tmp_path):
+    first = studio.styles[0].key
+    second = studio.add_style(studio.take(save_picture(tmp_path / "t.png", 32, 48, 5), 10**6))
+    mix = Ask(PLAIN, ((first, 1.0), (second, 0.5)))
+    studio.choose(mix)
+    assert studio.shares == pytest.approx([2 / 3, 1 / 3])
+    mixed = studio.refresh(PLAIN)
+    studio.ahead(PLAIN)
+    known = len(studio._previews)
+    studio.choose(Ask(PLAIN, mix.weights, alone=second))
+    alone = studio.refresh(PLAIN)
+    assert len(studio._previews) == known  # it was computed ahead
+    assert float((alone.at(1.0) - mixed.at(1.0)).abs().mean()) > 1e-3
+    studio.set_styles(studio.styles)
+    torch.testing.assert_close(studio.refresh(PLAIN).at(1.0), alone.at(1.0))
+    with pytest.raises(ParameterError, match="all weights are 0"):
+        studio.choose(Ask(PLAIN, ((second, 0.0),)))
+    with pytest.raises(ParameterError, match="not here any more"):
+        studio.choose(Ask(PLAIN, alone="file:gone"))
+
+
+def test_what_is_computed_ahead_can_be_hushed(studio, tmp_path, monkeypatch):
+    studio.add_style(studio.take(save_picture(tmp_path / "t.png", 32, 48, 5), 10**6))
+    studio.refresh(PLAIN)
+    known = len(studio._previews)
+    monkeypatch.setattr(studio.hush, "clear", lambda: None)
+    studio.hush.set()
+    studio.ahead(PLAIN)
+    assert len(studio._previews) == known
 
 
 def test_a_look_is_kept_and_used_again(studio, tmp_path):
@@ -177,7 +235,8 @@ def test_many_photos_make_an_archive(studio, tmp_path):
         assert file.namelist() == ["a-styled.png", "a-styled-2.png"]
     assert len(failures) == 1
     assert "bad.jpg" in failures[0]
-    assert told == [("a.png", 0, 3), ("bad.jpg", 1, 3), ("a.png", 2, 3)]
+    assert [step[1:] for step in told] == [(0, 3), (1, 3), (2, 3)]
+    assert told[1][0] == "Photo 2 of 3, bad.jpg"
     with pytest.raises(ParameterError, match="pixels"):
         Errand(studio, PLAIN, print).photos(photos[:1], 100)
     with pytest.raises(ParameterError, match="no photos"):
@@ -240,14 +299,86 @@ def test_names_of_results(tmp_path, name, bits, expected):
     assert result_name(tmp_path / name.split("/")[-1], bits) == expected
 
 
-def test_what_was_decided_stands_behind_the_regions_colours():
-    made = [
-        Decision("person", 0.4, ("person",), (0,), "same name"),
-        Decision("<b>", 0.6, (WHOLE,), (0,), "whole photo"),
-        Decision("sky", 0.0001, ("sky",), (0,), "same name"),
-    ]
-    html = views.decided(made)
-    assert f"background:rgb{CLASS_COLOURS['person']}" in html
-    assert html.count("<li>") == 2
-    assert "<b>" not in html
-    assert views.decided([]) == ""
+def test_regions_are_sent_as_numbers():
+    left = torch.zeros(8, 12)
+    left[:, :6] = 0.9
+    picture, names = views.labels(Regions.from_weights({"sky": left, "water": (0.9 - left) * 0.2}), (16, 24))
+    with Image.open(io.BytesIO(picture.content)) as image:
+        labels = np.asarray(image)
+    assert image.mode == "L"
+    assert labels.shape == (16, 24)
+    assert names == ["sky", "unsure"]  # what no region claims
+    assert names[labels[8, 2]] == "sky"
+    assert names[labels[8, 20]] == "unsure"
+
+
+def test_regions_of_a_photo_are_found_once(studio, tmp_path, monkeypatch):
+    found, own = [], Halves.__call__
+    monkeypatch.setattr(Halves, "__call__", lambda self, images, **how: found.append(1) or own(self, images, **how))
+    studio.refresh(Wishes())
+    assert len(found) == 2  # of the photo and of the reference
+    studio.refresh(Wishes(FitOptions(matching="adain")))
+    other = studio.take(save_picture(tmp_path / "t.png", 32, 48, 5), 10**6)
+    studio.set_styles([other])
+    studio.refresh(Wishes())
+    assert len(found) == 3
+    studio.set_content(studio.take(save_picture(tmp_path / "d.png", 40, 48, 7), 10**6))
+    studio.refresh(Wishes())
+    assert len(found) == 4
+
+
+def test_what_was_seen_alone_is_sketched_at_once(studio, tmp_path):
+    other = studio.take(save_picture(tmp_path / "t.png", 32, 48, 5), 10**6)
+    first, second = studio.styles[0].key, studio.add_style(other)
+    alone = Ask(PLAIN, ((first, 1.0), (second, 1.0)), second)
+    studio.choose(Ask(PLAIN, ((first, 1.0), (second, 1.0))))
+    studio.refresh(PLAIN)
+    assert studio.sketch(alone) is None
+    studio.ahead(PLAIN)
+    sketch = studio.sketch(alone)
+    studio.choose(alone)
+    assert studio.refresh(PLAIN) is sketch
+    assert torch.equal(sketch.draft(1.0), sketch.at(1.0))
+
+
+class Torn(Halves):
+    """Halves that part one surface."""
+
+    names = ("sky", "building")
+
+    def __call__(self, images, *, sure=True):
+        return [Regions({"sky": found.weights["sky"], "building": found.weights["ground"]}, hard=False)
+                for found in super().__call__(images)]  # fmt: skip
+
+
+@pytest.fixture
+def wall(tmp_path, monkeypatch):
+    """A wall that is parted, with a reference that is two-coloured itself."""
+    monkeypatch.setattr("photostyle.jobs.regions.fitted", lambda regions, image: regions)
+    noise = 0.01 * torch.randn(96, 128, 3, generator=torch.Generator().manual_seed(1)).numpy()
+    style = np.where(np.arange(128)[None, :, None] < 64, [0.2, 0.4, 0.9], [0.6, 0.3, 0.1]) + noise
+    for name, pixels in (("wall.png", 0.6 + noise), ("style.png", style), ("plain.png", 0.5 + noise)):
+        Image.fromarray((pixels.clip(0, 1) * 255).round().astype(np.uint8)).save(tmp_path / name)
+    studio = Studio(Engine(load_model(), _found=Torn()), tmp_path)
+    studio.set_content(studio.take(tmp_path / "wall.png", 10**6))
+    studio.set_styles([studio.take(tmp_path / "style.png", 10**6)])
+    return studio
+
+
+def test_previews_are_guarded_as_results_are(wall):
+    preview = wall.refresh(Wishes())
+    assert {decision.reason for decision in wall.plan.decisions} >= {"torn"}
+    assert torn(preview.shown[None], preview.at(1.0)[None]) < 0.1
+    assert torn(preview.shown[None], preview.at(0.75)[None]) < 0.1
+    result = torch.from_numpy(read(wall.export(Wishes())).copy()).permute(2, 0, 1) / 255
+    assert float((preview.at(1.0) - result).abs().mean()) < 0.02
+
+
+def test_a_reference_seen_alone_is_judged_alone(wall, tmp_path):
+    plain = wall.take(tmp_path / "plain.png", 10**6)
+    wall.set_styles([*wall.styles, plain])
+    wall.weigh([0.02, 0.98])
+    preview = wall.refresh(Wishes())
+    assert "torn" not in {decision.reason for decision in wall.plan.decisions}  # the mix of both tears nothing
+    assert torn(preview.shown[None], preview.at(1.0)[None]) < 0.1
+    assert torn(preview.shown[None], preview.at(1.0, shares=[1.0, 0.0])[None]) < 0.1

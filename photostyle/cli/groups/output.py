@@ -19,9 +19,18 @@ OUTPUT = "Output"
 Contents = Annotated[list[Path], typer.Argument(metavar="CONTENT", help="Photos to retouch.", show_default=False)]
 
 
-def out_option(metavar: str, text: str) -> Any:
-    """``--out``, which each command has its own kind of."""
-    return typer.Option("-o", "--out", metavar=metavar, help=text, show_default=False, rich_help_panel=FIRST)
+def out_option(metavar: str, text: str, *, stdout: bool = False, default: str = "") -> Any:
+    """``--out``, which each command has its own kind of; ``-`` only where `stdout` says so."""
+    return typer.Option(
+        "-o", "--out", metavar=metavar, help=text, show_default=default or False, rich_help_panel=FIRST,
+        callback=None if stdout else _no_stdout,
+    )  # fmt: skip
+
+
+def _no_stdout(path: Path | None) -> Path | None:
+    if path is not None and str(path) == "-":
+        raise typer.BadParameter("'-', standard output, is for photo and apply: name a file", param_hint="--out")
+    return path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +51,13 @@ class Running(Group, panel=OUTPUT):
 class Results(Group, panel=OUTPUT):
     """What is written."""
 
-    out: Annotated[Path, out_option("OUT_OR_DIR", "File to write, or folder for several.")]
+    out: Annotated[
+        Path | None,
+        out_option(
+            "OUT_OR_DIR", "File to write, folder for several, - for standard output.", stdout=True,
+            default="NAME-styled beside the photo",
+        ),
+    ] = None  # fmt: skip
     save_style: Annotated[
         Path | None, typer.Option(metavar="FILE.style", help="Keep the fitted style.", show_default=False)
     ] = None
@@ -75,12 +90,39 @@ class Output(Running, Results):  # in help, what is of the last base comes first
         Raises:
             OutputError: something cannot be written, or would replace what it must not.
         """
+        from photostyle.cli.naming import beside
         from photostyle.io import check_output, output_paths
         from photostyle.transfer.presets import SUFFIX
 
-        outputs = output_paths(contents, self.out, keep=[path for path in keep if path])
+        others = [path for path in keep if path]
+        if self.out is None:
+            outputs = beside(contents, others, overwrite=self.overwrite)
+        else:
+            outputs = output_paths(contents, self.out, keep=others)
         if self.save_style:
             check_output(self.save_style, overwrite=self.overwrite, extensions=(SUFFIX,))
         if self.report:
             check_output(self.report, overwrite=self.overwrite, extensions=(".json",))
         return outputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown(Group, panel=OUTPUT):
+    """What is shown of a result, beside its file."""
+
+    compare: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write before and after beside each other.", show_default=False),
+    ] = None
+    preview: Annotated[bool, typer.Option("--preview", help="Show before and after in the terminal.")] = False
+    open: Annotated[bool, typer.Option("--open", help="Open the result in the system's viewer.")] = False
+
+    @property
+    def any(self) -> bool:
+        """Something is asked for."""
+        return self.compare is not None or self.preview or self.open
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownOutput(Shown, Output):  # in help, what is of the last base comes first
+    """What photos are written to, how, and what is shown of them."""

@@ -28,7 +28,7 @@ class Large(Group, panel="Large photos"):
     ] = None
     render: Annotated[
         RenderMode,
-        typer.Option(help="full: the network sees every pixel; grid: about a megapixel; auto: full up to 6 MP."),
+        typer.Option(help="full: the network sees every pixel; grid: about a megapixel; auto: full up to 2 MP."),
     ] = "auto"
     memory: Annotated[
         str | None,

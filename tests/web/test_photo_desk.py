@@ -1,0 +1,62 @@
+"""What the photo tab answers at once: sketches and guesses, before the network has had its say."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.util.cli import colourful_model, save_picture
+
+pytest.importorskip("gradio")
+from photostyle.web.desk import Desk
+from photostyle.web.photo_desk import PhotoDesk
+from photostyle.web.sessions import Limits, Sessions
+from photostyle.web.studio import Studio
+from photostyle.web.wishes import Engine
+
+
+@pytest.fixture
+def desk(tmp_path):
+    engine = Engine(colourful_model())
+    sessions = Sessions(tmp_path / "web", Limits(), lambda folder: Studio(engine, folder))
+    visitor = sessions.visit("cookie")
+    studio = Studio(engine, visitor.new_folder())
+    studio.set_content(studio.take(save_picture(tmp_path / "c.png", 40, 56, 1), 10**6))
+    keys = [studio.add_style(studio.take(save_picture(tmp_path / f"{n}.png", 32, 48, n), 10**6)) for n in (5, 6)]
+    work = PhotoDesk(Desk(sessions, engine))
+
+    def ask(do, *, alone=None, strength=1.0):
+        styles = [{"key": key, "weight": 1} for key in keys]
+        settings = {"segment": False, "styles": styles, "alone": alone, "strength": strength}
+        return getattr(work, f"_{do}")(visitor, studio, {"settings": settings})
+
+    def pixels(reply):
+        picture = visitor.pictures[Path(reply["after"]).name].content
+        return np.frombuffer(picture, np.uint8) if isinstance(picture, bytes) else None
+
+    return studio, keys, ask, pixels
+
+
+def test_what_was_seen_is_sketched_and_what_was_not_is_waited_for(desk):
+    studio, keys, ask, pixels = desk
+    assert ask("sketch", alone=keys[0]) == {}
+    seen = ask("see", alone=keys[0])
+    ask("see", alone=keys[1])
+    sketch = ask("sketch", alone=keys[0])
+    assert np.array_equal(pixels(sketch), pixels(seen))
+    assert (sketch["strength"], sketch["size"]) == (1.0, [56, 40])
+    assert studio.ask.alone == keys[1]  # what is looked at is not what is chosen
+    assert ask("sketch") == {}  # the mix
+
+
+def test_a_strength_is_shown_at_once_and_said_to_be_rough(desk):
+    studio, keys, ask, pixels = desk
+    assert ask("see", alone=keys[0])["rough"] is False
+    guess = ask("look", alone=keys[0], strength=0.4)
+    assert guess["rough"] is True
+    studio.ahead(studio.ask.wishes)
+    answer = ask("look", alone=keys[0], strength=0.4)
+    assert answer["rough"] is False
+    assert not np.array_equal(pixels(guess), pixels(answer))
+    json.dumps(answer)
