@@ -240,7 +240,8 @@ def held_per_pixel(info: MethodInfo, networks: Mapping[str, Any]) -> float:
         return 0.0
     widths = networks["features"].config.widths
     if not info.iterative:
-        return 4 * _PASS_COPIES * float(widths[0])
+        wider = networks["decoders"].config.wider if "decoders" in networks else 1
+        return 4 * _PASS_COPIES * float(widths[0] * wider)
     features: float = sum(
         count * width / 4**level for level, (count, width) in enumerate(zip(CONVOLUTIONS.values(), widths, strict=True))
     )

@@ -25,6 +25,7 @@ from photostyle.errors import ParameterError
 from photostyle.network.features import CONVOLUTIONS, FeatureConfig, FeatureEncoder
 
 SETS: Mapping[str, tuple[int, ...]] = {"wct": (1, 2, 3, 4, 5), "photowct": (1, 2, 3, 4), "adain": (4,)}
+WIDEST_FACTOR = 8  # of `DecodersConfig.wider`
 UNPOOLING = ("photowct",)  # the sets that need the places of the maxima
 
 
@@ -35,13 +36,17 @@ class DecodersConfig:
     Attributes:
         widths: of the encoder's blocks.
         encoder: `fingerprint` of the encoder.
+        wider: how many times as wide as the encoder's the layers between features and photo are.
     """
 
     widths: tuple[int, int, int, int, int] = FeatureConfig().widths
     encoder: str = ""
+    wider: int = 1
 
     def __post_init__(self) -> None:
         FeatureConfig(widths=self.widths)
+        if isinstance(self.wider, bool) or not isinstance(self.wider, int) or not 1 <= self.wider <= WIDEST_FACTOR:
+            raise ParameterError(f"they are {self.wider!r} times as wide; at most {WIDEST_FACTOR} times")
         if not isinstance(self.encoder, str):
             raise ParameterError(f"the encoder's fingerprint is {self.encoder!r}; it must be a string")
 
@@ -58,12 +63,13 @@ def fingerprint(encoder: FeatureEncoder) -> str:
 class Decoder(nn.Module):
     """Features of ``relu{level}_1`` (B, C, h, w) to RGB (B, 3, h·2ⁿ, w·2ⁿ), n = level - 1; not clamped.
 
-    The image's sides must be multiples of 2ⁿ, for poolings cut off what is left over.
+    The image's sides must be multiples of 2ⁿ, for poolings cut off what is left over. Between features and photo the
+    layers have `wider` times the encoder's channels, but where unpooling needs the channels whose maxima it puts back.
     """
 
     conv1_1: nn.Conv2d  # one of those that are set by name below
 
-    def __init__(self, widths: Sequence[int], level: int, unpooling: bool = False) -> None:
+    def __init__(self, widths: Sequence[int], level: int, unpooling: bool = False, wider: int = 1) -> None:
         super().__init__()
         self.level, self.unpooling = level, unpooling
         inputs = widths[level - 1]
@@ -72,6 +78,8 @@ class Decoder(nn.Module):
             count = CONVOLUTIONS[block] if block < level else 1
             for i in range(count, 0, -1):
                 outputs = widths[block - 1] if i > 1 else widths[block - 2] if block > 1 else 3
+                if block > 1 or i > 1:
+                    outputs *= 1 if unpooling and i == 1 else wider
                 convolution = nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="reflect")
                 nn.init.kaiming_normal_(convolution.weight)
                 nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
@@ -114,7 +122,7 @@ class Decoders(nn.Module):
         self.config = config
         for name, levels in SETS.items():
             for level in levels:
-                setattr(self, f"{name}{level}", Decoder(config.widths, level, name in UNPOOLING))
+                setattr(self, f"{name}{level}", Decoder(config.widths, level, name in UNPOOLING, config.wider))
 
     def get(self, name: str, level: int) -> Decoder:
         """The decoder of a set at a level. Raises ParameterError if there is none."""

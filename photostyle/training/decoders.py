@@ -27,6 +27,7 @@ from photostyle.training.losses import psnr
 from photostyle.training.running import Run, one_cycle
 from photostyle.training.settings import check_numbers
 from photostyle.training.teachers import FEATURE_LAYERS
+from photostyle.training.widening import widen
 
 CALIBRATION_CROPS = 48
 NAMES = tuple(f"{name}{level}" for name, levels in SETS.items() for level in levels)
@@ -49,6 +50,8 @@ class DecodersTraining:
         style: λ of AdaIN; the paper's is 10.
         grade: how strongly graded crops are graded.
         only: the decoders to train, as ``"wct4"``; empty for all.
+        wider: see `photostyle.network.decoders.DecodersConfig`.
+        bfloat16: compute features and photos in bfloat16, which some processors multiply many times faster.
         average: decay of the averaged decoders, which are the result.
         seed: of everything random.
         validate_every, checkpoint_every: in steps.
@@ -63,6 +66,8 @@ class DecodersTraining:
     style: float = 10.0
     grade: float = 1.0
     only: tuple[str, ...] = ()
+    wider: int = 1
+    bfloat16: bool = False
     average: float = 0.998
     seed: int = 0
     validate_every: int = 200
@@ -100,7 +105,7 @@ class DecodersTrainer(Run[DecodersTraining, Tensor]):
         super().__init__(config, out, next(encoder.parameters()).device)
         self.photos, self.held = data.split(photos)
         self.encoder = encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        decoders = Decoders(DecodersConfig(encoder.config.widths, fingerprint(encoder)))
+        decoders = Decoders(DecodersConfig(encoder.config.widths, fingerprint(encoder), config.wider))
         self.decoders = decoders.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.decoders).requires_grad_(False)
         crops = data.random_crops(self.photos, CALIBRATION_CROPS, config.crop, data.step_generator(config.seed, -1))
@@ -119,10 +124,19 @@ class DecodersTrainer(Run[DecodersTraining, Tensor]):
         return images
 
     def start_from(self, decoders: Decoders) -> None:
-        """Take the weights of other decoders of the same encoder. Raises ParameterError if they are of another."""
+        """Start as other decoders of the same encoder, which may be narrower.
+
+        Raises:
+            ParameterError: they are of another encoder, or too wide.
+        """
         decoders.check(self.encoder)
-        for mine in (self.decoders, self.average):
-            mine.load_state_dict(decoders.state_dict())
+        if decoders.config == self.decoders.config:
+            self.decoders.load_state_dict(decoders.state_dict())
+        else:
+            generator = data.step_generator(self.config.seed, -2)
+            for name in NAMES:
+                widen(decoders.get_submodule(name), self.decoders.get_submodule(name), generator)
+        self.average.load_state_dict(self.decoders.state_dict())
 
     def clipped(self) -> Iterable[Iterable[Tensor]]:
         """The parameters of each decoder, which are trained side by side and have nothing to do with each other."""
@@ -134,6 +148,10 @@ class DecodersTrainer(Run[DecodersTraining, Tensor]):
 
     def losses(self, batch: Tensor, step: int) -> dict[str, Tensor]:
         """What each set adds."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bfloat16):
+            return self._losses(batch)
+
+    def _losses(self, batch: Tensor) -> dict[str, Tensor]:
         images = batch.to(self.device, memory_format=torch.channels_last)
         locations: list[Tensor] = []
         with torch.no_grad():

@@ -21,10 +21,10 @@ from photostyle.weights.registry import DECODERS_NAME
 def _parse(text: str) -> DecodersConfig:
     try:
         values = json.loads(text)
-        config = DecodersConfig(tuple(values["widths"]), values["encoder"])
+        config = DecodersConfig(tuple(values["widths"]), values["encoder"], values.get("wider", 1))
     except (ValueError, TypeError, KeyError) as error:
         raise ParameterError(f"no description of decoders: {error}") from error
-    if max(config.widths) > WIDEST:
+    if max(config.widths) * config.wider > WIDEST:
         raise ParameterError(f"their widths are {config.widths}")
     return config
 

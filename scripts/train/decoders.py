@@ -22,7 +22,7 @@ def body(arguments: Namespace) -> None:
     config = DecodersTraining(
         steps=arguments.steps, batch=arguments.batch, crop=arguments.crop, learning_rate=arguments.learning_rate,
         style=arguments.style_weight, pixels=arguments.pixel_weight, only=tuple(arguments.only), seed=arguments.seed,
-        average=arguments.average, validate_every=arguments.validate_every,
+        wider=arguments.wider, bfloat16=arguments.bfloat16, average=arguments.average, validate_every=arguments.validate_every,
     )  # fmt: skip
 
     def make(device: torch.device) -> DecodersTrainer:
@@ -57,6 +57,8 @@ def main() -> int:
     parser.add_argument("--style-weight", type=float, default=defaults.style, help="of AdaIN's decoder")
     parser.add_argument("--pixel-weight", type=float, default=defaults.pixels, help="of pixels in reconstruction")
     parser.add_argument("--only", nargs="+", default=(), metavar="NAME", help="decoders to train, as wct4; not all")
+    parser.add_argument("--wider", type=int, default=defaults.wider, help="how many times the encoder's channels")
+    parser.add_argument("--bfloat16", action="store_true", help="compute in bfloat16, for processors that have it")
     parser.add_argument("--average", type=float, default=defaults.average, help="decay of the moving average")
     parser.add_argument("--validate-every", type=int, default=defaults.validate_every)
     parser.add_argument("--seed", type=int, default=defaults.seed)
