@@ -32,7 +32,8 @@ def widen(narrow: nn.Module, wide: nn.Module, generator: torch.Generator) -> Non
         weight, bias = small.get_parameter("weight"), small.get_parameter("bias")
         target = large.get_parameter("weight")
         outputs, inputs = (there // here for here, there in zip(weight.shape[:2], target.shape[:2], strict=True))
-        if not outputs * inputs or target.shape != (weight.shape[0] * outputs, weight.shape[1] * inputs, *weight.shape[2:]):
+        grown_to = (weight.shape[0] * outputs, weight.shape[1] * inputs, *weight.shape[2:])
+        if not outputs * inputs or target.shape != grown_to:
             raise ParameterError(f"{name} of {tuple(weight.shape)} cannot be widened to {tuple(target.shape)}")
         grown = _shared(weight, inputs, generator).repeat_interleave(outputs, 0)
         if inputs * outputs > 1:

@@ -20,6 +20,12 @@ _OF_THE_FILE = re.compile(
     r"Palette|Transparency|BackgroundColor|SignificantBits|Orientation|JPEGTables)"
     r"|.*:(\w*ImageStart|\w*ImageOffset|\w*DataOffset|ThumbnailOffset|\w*ThumbnailImage|PhotoshopThumbnail|Thumbnails\w*)"
     r"|XMP-xmpNote:HasExtendedXMP|XMP-tiff:Orientation|XMP-xmp:Thumbnails\w+|XMP-x:XMPToolkit"
+    r"|XMP-(G)?Container:DirectoryItemLength"
+)
+# What describes a sensor's values, of which a developed photo has none.
+_OF_THE_MOSAIC = re.compile(
+    r"(IFD0|ExifIFD|SubIFD\d*):(CFA\w+|DNG\w*Version|(White|Black)Level\w*|LinearizationTable|(Color|Camera|Forward)\w*"
+    r"Matrix\d|AsShot\w+|CalibrationIlluminant\d|AnalogBalance|Baseline\w+|Default\w+|ActiveArea|NoiseProfile)"
 )
 # What a line of the command says, and the tags that it accounts for.
 _SAID = {
@@ -133,6 +139,10 @@ def lost(before: Mapping[str, Any], after: Mapping[str, Any], *, same_format: bo
     found = []
     for name, value in before.items():
         if _OF_THE_FILE.fullmatch(name) or (name in after and _plain(after[name]) == _plain(value)):
+            continue
+        if name.startswith("PNG-cICP:") and any(x.startswith("ICC") for x in after):
+            continue  # told by a profile instead
+        if "IFD0:CFAPattern2" in before and _OF_THE_MOSAIC.fullmatch(name):
             continue
         if not same_format and (_plain(value) in kept or _is_resolution(name)):
             continue

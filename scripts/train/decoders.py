@@ -22,7 +22,8 @@ def body(arguments: Namespace) -> None:
     config = DecodersTraining(
         steps=arguments.steps, batch=arguments.batch, crop=arguments.crop, learning_rate=arguments.learning_rate,
         style=arguments.style_weight, pixels=arguments.pixel_weight, only=tuple(arguments.only), seed=arguments.seed,
-        wider=arguments.wider, bfloat16=arguments.bfloat16, average=arguments.average, validate_every=arguments.validate_every,
+        wider=arguments.wider, bfloat16=arguments.bfloat16, average=arguments.average,
+        validate_every=arguments.validate_every,
     )  # fmt: skip
 
     def make(device: torch.device) -> DecodersTrainer:

@@ -14,7 +14,8 @@ from tests.util.waiting import PATIENCE
 
 # Each takes from a tenth of a second to several, and none is needed for a photo in the common formats.
 HEAVY = {
-    "torchvision", "torch._dynamo", "torch._inductor", "sympy", "timm", "segmentation_models_pytorch", "scipy", "cv2",
+    "torchvision", "torch._dynamo", "torch._inductor", "sympy", "timm", "segmentation_models_pytorch", "cv2",
+    "scipy.linalg", "scipy.interpolate", "scipy.optimize", "scipy.stats",
     "requests", "av", "gradio", "ray", "rawpy", "pillow_heif", "skimage", "matplotlib", "pymatting", "typer.testing",
 }  # fmt: skip
 NOT_YET = (

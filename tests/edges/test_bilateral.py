@@ -46,6 +46,19 @@ def test_splat_and_slice_are_transposes():
     torch.testing.assert_close(lattice.splat(values).sum(0), values.sum(0))
 
 
+@pytest.mark.parametrize("summed", [bilateral._summed_by_product, bilateral._summed_by_index])
+def test_sums_of_cells_are_those_of_a_loop(summed):
+    """Both ways, that of processors and that of GPUs."""
+    lattice = Lattice.of(picture(9, 13, 4), 5)
+    count = int(np.prod(lattice.shape))
+    values = torch.rand(9 * 13, 4, generator=torch.Generator().manual_seed(5))
+    expected = np.zeros((count, 4))
+    for corners, shares, value in zip(lattice.corners.tolist(), lattice.shares.tolist(), values.tolist(), strict=True):
+        for corner, share in zip(corners, shares, strict=True):
+            expected[corner] += share * np.array(value)
+    np.testing.assert_allclose(summed(lattice.corners, lattice.shares, values, count).numpy(), expected, atol=1e-6)
+
+
 def test_blur_is_the_binomial_filter_along_every_axis():
     lattice = Lattice.of(picture(20, 30, 1), 8)
     cells = torch.rand(int(np.prod(lattice.shape)), 2, generator=torch.Generator().manual_seed(3))

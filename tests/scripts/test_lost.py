@@ -117,3 +117,17 @@ def test_a_refusal_is_no_loss(tmp_path, capsys):
     out = capsys.readouterr().out
     assert out.startswith("no.jpg: refused\n  said  ")
     assert "no.jpg" in out.splitlines()[1]
+
+
+def test_what_a_result_tells_otherwise_is_not_lost():
+    sensor = {
+        "IFD0:CFAPattern2": "0 1 1 2",
+        "IFD0:DNGVersion": "1 4 0 0",
+        "IFD0:WhiteLevel": 16383,
+        "IFD0:Artist": "Ada",
+    }
+    assert missing(sensor, {}, same_format=False) == ["IFD0:Artist: Ada"]
+    assert len(missing({"IFD0:WhiteLevel": 16383}, {}, same_format=False)) == 1
+    told = {"PNG-cICP:ColorPrimaries": 12}
+    assert missing(told, {"ICC-header:ProfileVersion": 4.4}, same_format=True) == []
+    assert len(missing(told, {}, same_format=True)) == 1
