@@ -32,6 +32,8 @@ def read_heif(path: Path, max_pixels: int) -> Raster:
     try:
         image = open_heif(path, convert_hdr_to_8bit=False)
         check_pixels(image.size[0], image.size[1], path, max_pixels)
+        if len(image) > 1:
+            logger.warning("%s: holds %d pictures; only the primary one is used", path, len(image))
         info = image.info
         icc = info.get("icc_profile") or None
         points = None if icc else info.get("nclx_profile")

@@ -31,6 +31,12 @@ _OF_THE_FILE = (
 _LEFT_RESOURCES = frozenset((0x0409, 0x040C, 0x040F, 0x0422, 0x0423, 0x0424))
 _COPIED_CHUNKS = frozenset((b"pHYs", b"tIME", b"oFFs", b"sCAL", b"sTER", b"tEXt", b"zTXt", b"iTXt"))
 _LEFT_CHUNKS = frozenset((b"sPLT", b"eXIf", b"fdAT", b"iCCP", b"cICP"))
+# Chunks about old samples that a result tells otherwise, or has no use for, and that nobody misses.
+_TOLD_OTHERWISE = frozenset(
+    (b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"mDCV", b"cLLI", b"sBIT", b"hIST", b"tRNS", b"eXIf", b"acTL",
+     b"fcTL", b"fdAT", b"caBX", b"iDOT")
+)  # fmt: skip
+_CHUNK_MEANINGS = {b"sPLT": "suggested palette", b"pCAL": "calibration of its values", b"bKGD": "background colour"}
 _IN_TEXT = (b"XML:com.adobe.xmp", b"Raw profile type ")
 _PACKET_START = re.compile(rb"<\?xpacket begin|<x:x[am]pmeta|<rdf:RDF")
 _LONGEST_NAME = 64  # bytes before a packet
@@ -114,17 +120,38 @@ def with_iptc(iptc: bytes | None, rest: bytes) -> bytes:
     return struct.pack(">4sHHI", b"8BIM", IPTC_RESOURCE, 0, len(iptc)) + iptc + b"\0" * (len(iptc) % 2) + rest
 
 
-def read_chunks(stream: IO[bytes]) -> Iterator[Chunk]:
-    """The ancillary chunks of a PNG that go along: what the specification calls safe to copy, but for palettes."""
-    stream.seek(8)
+def _heads(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Size and name of a PNG's chunks; the stream stands at the data of each, wherever it was left before."""
+    place = 8
     for _ in range(_MOST_CHUNKS):
+        stream.seek(place)
         start = stream.read(8)
         if len(start) < 8 or start[4:] == b"IEND":
             return
         size, name = int.from_bytes(start[:4], "big"), start[4:]
-        safe = name in _COPIED_CHUNKS or (name[0] & 32 and name[3] & 32 and name not in _LEFT_CHUNKS)
-        if not safe or not name.isalpha():
-            stream.seek(size + 4, 1)
+        if name.isalpha():
+            yield size, name
+        place += size + 12
+
+
+def _goes_along(name: bytes) -> bool:
+    return name in _COPIED_CHUNKS or bool(name[0] & 32 and name[3] & 32 and name not in _LEFT_CHUNKS)
+
+
+def left_chunks(stream: IO[bytes]) -> tuple[str, ...]:
+    """What the ancillary chunks of a PNG are called that do not go along and that somebody may miss."""
+    missed = {
+        name: _CHUNK_MEANINGS.get(name, f"chunk {name.decode('ascii')}")
+        for _, name in _heads(stream)
+        if name[0] & 32 and not _goes_along(name) and name not in _TOLD_OTHERWISE
+    }
+    return tuple(missed.values())
+
+
+def read_chunks(stream: IO[bytes]) -> Iterator[Chunk]:
+    """The ancillary chunks of a PNG that go along: what the specification calls safe to copy, but for palettes."""
+    for size, name in _heads(stream):
+        if not _goes_along(name):
             continue
         data, checksum = stream.read(size), stream.read(4)
         if len(checksum) < 4 or zlib.crc32(name + data) != int.from_bytes(checksum, "big"):

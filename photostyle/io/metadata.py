@@ -200,16 +200,15 @@ def _of_png(image: Image.Image, path: Path) -> tuple[object, object, list[bytes]
     if iptc is None and not resources and profiles.get("iptc", b"").startswith(b"\x1c"):
         iptc = profiles["iptc"]
     with path.open("rb") as stream:
-        chunks = tuple(containers.read_chunks(stream))
+        chunks, left = tuple(containers.read_chunks(stream)), containers.left_chunks(stream)
     texts = tuple(
         (str(key), str(text))
         for key, text in getattr(image, "text", {}).items()
         if not key.startswith((_RAW_PROFILE, "XML:com.adobe.xmp"))
     )
     resolution = next((_phys(data) for name, data in chunks if name == b"pHYs"), None)
-    gone: tuple[str, ...] = (
-        ("content credentials",) if any(c[0] == b"caBX" for c in getattr(image, "private_chunks", [])) else ()
-    )
+    signed = any(c[0] == b"caBX" for c in getattr(image, "private_chunks", []))
+    gone = (("content credentials",) if signed else ()) + left
     return info.get("exif") or old, packet, [], Extras(resolution, iptc, resources, (), chunks, texts, gone)
 
 

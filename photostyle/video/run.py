@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from photostyle.errors import MaskError, NumericalError, OutputError, ParameterError, VideoReadError
+from photostyle.errors import MaskError, NumericalError, OutputError, ParameterError, PhotostyleError, VideoReadError
 from photostyle.io.files import check_output
 from photostyle.io.opening import describe
 from photostyle.jobs.blending import Shares
@@ -110,7 +110,11 @@ class Run:
             plan = self.parts.plan()
             leave_out = self._tried(begun=plan is not None)
             if plan is None:
-                plan = self._planned(maker)
+                try:
+                    plan = self._planned(maker)
+                except PhotostyleError:  # nothing was begun, so nothing is left behind
+                    self.parts.remove()
+                    raise
                 self._ready(plan)
                 plan = self._paced(plan, new=True)
                 self.parts.keep(plan)

@@ -155,7 +155,7 @@ def chunks(path: Path) -> list[tuple[bytes, bytes]]:
 
 
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16])
-def test_chunks_of_a_png_are_copied(tmp_path, depth):
+def test_chunks_of_a_png_are_copied(tmp_path, depth, caplog):
     source = png(tmp_path / "in.png", depth)
     rewritten(source, tmp_path / "out.png")
     kept = (b"tEXt", b"zTXt", b"iTXt", b"pHYs", b"prVt")
@@ -163,8 +163,31 @@ def test_chunks_of_a_png_are_copied(tmp_path, depth):
     assert len(before) == 8
     assert [part for part in chunks(tmp_path / "out.png") if part[0] in kept] == before
     assert b"prVT" not in dict(chunks(tmp_path / "out.png"))
+    assert "out.png: without what in.png holds besides: chunk prVT" in caplog.text
     with Image.open(tmp_path / "out.png") as image:
         assert image.text["Title"] == "Pagoda"  # type: ignore[attr-defined]
+
+
+def test_chunks_about_old_samples_are_named_if_somebody_may_miss_them(tmp_path, caplog):
+    text = PngImagePlugin.PngInfo()
+    for name, content in ((b"sPLT", b"x\0\x08" + bytes(6)), (b"bKGD", bytes(6)), (b"iDOT", bytes(28))):
+        text.add(name, content)
+    text.add(b"abCD", b"another program's")
+    Image.fromarray(NOISE).save(tmp_path / "in.png", pnginfo=text)
+    rewritten(tmp_path / "in.png", tmp_path / "out.png")
+    (record,) = caplog.records
+    told = record.getMessage().partition("holds besides: ")[2].split(", ")
+    assert sorted(told) == ["background colour", "chunk abCD", "suggested palette"]
+
+
+def test_of_several_pictures_in_heic_the_primary_is_used(tmp_path, caplog):
+    heif = pytest.importorskip("pillow_heif")
+    file = heif.from_pillow(Image.new("RGB", (64, 48), (200, 40, 40)))
+    file.add_from_pillow(Image.new("RGB", (64, 48), (40, 40, 200)))
+    file.save(tmp_path / "one.heic", quality=90, primary_index=1)
+    red, _, blue = read_photo(tmp_path / "one.heic").pixels.reshape(-1, 3).mean(0)
+    assert blue > red + 0.3
+    assert "one.heic: holds 2 pictures; only the primary one is used" in caplog.text
 
 
 def test_texts_find_their_place_elsewhere_or_are_said(tmp_path, caplog):
@@ -176,7 +199,7 @@ def test_texts_find_their_place_elsewhere_or_are_said(tmp_path, caplog):
         assert exif[BASE.ImageDescription].encode("latin-1").decode() == "Über"
         assert image.info["jfif_density"] == (300, 300)
         assert b"parameters: " + b"x" * 3000 in comments
-    assert not caplog.records
+    assert [record.getMessage().partition("besides: ")[2] for record in caplog.records] == ["chunk prVT"]
     rewritten(source, tmp_path / "out.tif")
     with tifffile.TiffFile(tmp_path / "out.tif") as file:
         assert file.pages.first.tags.valueof("Artist") == "Ada"

@@ -140,6 +140,7 @@ def test_start_and_end_choose_frames(tmp_path, model, style):
     assert [second for second, _ in decoded(tmp_path / "o.mp4")] == [Fraction(k, 25) for k in range(12)]
     with pytest.raises(ParameterError, match="no frame lies between"):
         stylize_clip(model, clip, style, tmp_path / "p.mp4", FitOptions(), VideoOptions(start=9.0))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "o.mp4"]
 
 
 def test_preview_is_small(tmp_path, model, style):
