@@ -29,10 +29,12 @@ photostyle.history = {
   },
   // Another photo has a history of its own.
   clear() { Object.assign(this, { past: [], future: [], last: "", version: "a", other: null }); },
-  // What a reset leaves: the references, all with the same weight.
+  // What a reset leaves: the references, all with the same weight, and what was painted, which is work and not a setting.
   plain(settings) {
     const styles = settings.styles.map((style) => ({ key: style.key, weight: 1 }));
-    return { ...photostyle.copy(photostyle.defaults), styles, alone: settings.alone };
+    const { alone, mask } = settings;
+    const regions = mask ? photostyle.copy(photostyle.brush.guarded[mask] || {}) : {};
+    return { ...photostyle.copy(photostyle.defaults), regions, styles, alone, mask };
   },
   show() {
     const { one, press } = photostyle;

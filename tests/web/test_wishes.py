@@ -1,0 +1,49 @@
+"""What a person wanted last is what counts in the page: looks, drags, what was painted, in a real Chromium."""
+
+import pytest
+
+from tests.util.web import difference
+
+pytest.importorskip("gradio")
+
+QUIET = "['main', 'live', 'aside'].every(name => !photostyle.link.channels[name]?.now)"
+FITTED = f"{QUIET} && photostyle.fit === photostyle.fitted(photostyle.settings)"
+
+
+def test_what_is_painted_is_kept_and_guards_what_is_beside_it(visit):
+    here = visit()
+    page = here.page
+    here.samples()
+    page.wait_for_function(FITTED)
+    # As if the guard had found that the sky alone would be torn.
+    page.evaluate("photostyle.regions.map.decided.find(each => each.name === 'sky').torn = true")
+    page.click("#ps-brush")
+    page.select_option("#ps-brush-name", "water")
+    page.mouse.move(*here.at(0.7, 0.75))
+    page.mouse.down()
+    page.mouse.move(*here.at(0.9, 0.75), steps=4)
+    page.mouse.up()
+    page.click("#ps-use-mask")
+    page.wait_for_selector('#ps-rows > li[data-name="water"]')
+    page.wait_for_function(FITTED)
+    whole = {"sky": {"takes": "*", "strength": None, "keep": False}}
+    assert here.setting("regions") == whole
+    row = page.locator('#ps-rows > li[data-name="sky"]')
+    row.locator("summary").click()
+    assert row.get_by_label("sky takes from").input_value() == "*"
+    assert "the whole" in row.locator("p").inner_text()
+    painted, mask = here.picture(here.shown()), here.setting("mask")
+
+    row.get_by_label("Keep sky as it is").check()
+    page.locator("#ps-strength input").press("Home")
+    page.get_by_role("button", name="Reset").click()
+    assert (here.setting("mask"), here.setting("regions"), here.setting("strength")) == (mask, whole, 1)
+    assert page.get_by_role("button", name="Reset").is_disabled()
+    page.wait_for_selector('#ps-viewer[data-strength="1"]')
+    page.wait_for_function(FITTED)
+    assert difference(here.picture(here.shown()), painted) == 0
+    page.get_by_role("button", name="Undo").click()
+    assert here.setting("regions")["sky"]["keep"]
+    page.get_by_role("button", name="Back to what was found").click()
+    assert here.setting("mask") is None
+    page.wait_for_function(FITTED)
