@@ -10,6 +10,46 @@ QUIET = "['main', 'live', 'aside'].every(name => !photostyle.link.channels[name]
 FITTED = f"{QUIET} && photostyle.fit === photostyle.fitted(photostyle.settings)"
 
 
+def test_a_slow_drag_is_one_step(visit):
+    here = visit()
+    page = here.page
+    here.samples()
+    page.evaluate("Date.now = ((now) => () => (now += 5000))(Date.now())")  # between two events
+    steps = "photostyle.history.past.length"
+
+    def drag(slider, begin, end):
+        box = slider.bounding_box()
+        y = box["y"] + box["height"] / 2
+        page.mouse.move(box["x"] + begin * box["width"], y)
+        page.mouse.down()
+        page.mouse.move(box["x"] + end * box["width"], y, steps=6)
+
+    strength = page.locator("#ps-strength input")
+    before = page.evaluate(steps)
+    drag(strength, 0.9, 0.6)
+    page.mouse.up()
+    drag(strength, 0.6, 0.3)
+    page.mouse.up()
+    assert here.setting("strength") < 0.4
+    assert page.evaluate(steps) == before + 2
+    page.get_by_role("button", name="Undo").click()
+    assert 0.5 < here.setting("strength") < 0.7
+    page.get_by_role("button", name="Undo").click()
+    assert here.setting("strength") == 1
+
+    # What a fit brings meanwhile does not take the slider out of the hand.
+    row = page.locator('#ps-rows > li[data-name="sky"]')
+    row.locator("summary").click()
+    slider = row.get_by_label("Strength of sky")
+    drag(slider, 0.9, 0.6)
+    slider.evaluate("slider => { slider.dataset.held = 'true'; photostyle.rows.shape = ''; photostyle.sync(); }")
+    assert slider.get_attribute("data-held") == "true"
+    page.mouse.up()
+    assert slider.get_attribute("data-held") is None
+    assert 0.5 < here.setting("regions")["sky"]["strength"] < 0.7
+    page.wait_for_function(FITTED)
+
+
 def test_what_is_painted_is_kept_and_guards_what_is_beside_it(visit):
     here = visit()
     page = here.page

@@ -66,7 +66,7 @@ photostyle.strip = {
     const tiles = [...settings.styles.map((style) => photostyle.tiles[style.key]).filter(Boolean), ...kept];
     const looks = Object.values(photostyle.tiles).filter((tile) => tile.kind === "look");
     const shape = JSON.stringify([tiles.map((tile) => tile.key), looks.map((look) => look.thumb?.length)]);
-    if (shape !== this.shape) {
+    if (shape !== this.shape && !photostyle.history.holds(place)) {
       this.shape = shape;
       place.replaceChildren(...tiles.map((tile) => this.tile(tile, settings)));
       photostyle.one("#ps-looks").replaceChildren(...looks.map((tile) => this.tile(tile, settings)));
