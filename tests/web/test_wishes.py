@@ -87,3 +87,25 @@ def test_what_is_painted_is_kept_and_guards_what_is_beside_it(visit):
     page.get_by_role("button", name="Back to what was found").click()
     assert here.setting("mask") is None
     page.wait_for_function(FITTED)
+
+
+def test_the_strip_shows_that_there_is_more(visit):
+    here = visit(viewport={"width": 1100, "height": 700})
+    page = here.page
+    here.samples()
+    page.wait_for_function("document.querySelectorAll('#ps-looks img').length === 12")
+    row = page.locator("#ps-looks")
+    page.wait_for_selector('#ps-looks[data-more="right"]')
+    assert "gradient" in row.evaluate("row => getComputedStyle(row).maskImage")
+    page.locator("#ps-looks .ps-pick").first.focus()
+    for _ in range(11):
+        page.keyboard.press("Tab")
+    page.wait_for_selector('#ps-looks[data-more="left"]')
+    last, box = page.locator("#ps-looks .ps-pick").last, row.bounding_box()
+    assert last.evaluate("last => last === document.activeElement")
+    seen = last.bounding_box()
+    assert seen["x"] + seen["width"] <= box["x"] + box["width"]
+    page.mouse.move(box["x"] + 50, box["y"] + 40)
+    page.mouse.wheel(0, -5000)
+    page.wait_for_selector('#ps-looks[data-more="right"]')
+    assert page.locator("#ps-strip").get_attribute("data-more") == ""
