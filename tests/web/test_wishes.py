@@ -2,12 +2,75 @@
 
 import pytest
 
-from tests.util.web import difference
+from tests.util.waiting import wait_for
+from tests.util.web import difference, sample_copy
 
 pytest.importorskip("gradio")
 
 QUIET = "['main', 'live', 'aside'].every(name => !photostyle.link.channels[name]?.now)"
 FITTED = f"{QUIET} && photostyle.fit === photostyle.fitted(photostyle.settings)"
+
+
+def test_a_look_that_is_clicked_while_references_come_stays(visit, tmp_path):
+    warm = sample_copy(tmp_path / "warm.jpg", "dusk.jpg", 200)
+    here = visit()
+    page = here.page
+    here.samples()
+    held = []
+    page.route("**/gradio_api/upload*", lambda route: held.append(route))
+    page.locator("#ps-styles").set_input_files(warm)
+    page.locator('[data-key="look:snow"] .ps-pick').click()
+    wait_for(lambda: page.title() and held)
+    held[0].continue_()
+    page.wait_for_function("photostyle.settings.styles.length === 2")
+    assert here.setting("alone") == "look:snow"
+    page.unroute("**/gradio_api/upload*")
+    page.locator("#ps-styles").set_input_files(warm)  # later than the look
+    page.wait_for_function("photostyle.settings.styles.length === 3")
+    assert here.setting("alone") is None
+    page.wait_for_function(FITTED)
+
+
+def test_the_last_of_quick_clicks_is_what_is_shown(visit):
+    here = visit()
+    page = here.page
+    mix = here.picture(here.samples())
+    page.wait_for_function(FITTED)
+    page.evaluate("""() => {
+        const { link } = photostyle;
+        const write = link.write;
+        photostyle.said = [];
+        link.write = (name, text) => { photostyle.said.push(JSON.parse(text)); write.call(link, name, text); };
+        photostyle.pick = (key) => photostyle.one(`[data-key="look:${key}"] .ps-pick`).click();
+    }""")
+    page.evaluate("photostyle.pick('snow'); photostyle.pick('overcast')")
+    page.wait_for_function(FITTED)
+    assert here.setting("alone") == "look:overcast"
+    said = page.evaluate("photostyle.said")
+    fits = [each for each in said if each["do"] == "see"]
+    assert [each["settings"]["alone"] for each in fits] == ["look:snow", "look:overcast"]
+    assert [each["of"] for each in said if each["do"] == "give-up"] == [fits[0]["seq"]]
+    # Back to what is fitted before the other fit is there, whose answer comes last.
+    page.evaluate("photostyle.pick('overcast')")
+    page.wait_for_function(FITTED)
+    page.evaluate("""() => {
+        const { link } = photostyle;
+        const { heard } = link;
+        const late = [];
+        link.heard = (name, text) => {
+            if (name === "main") late.push(text); else heard.call(link, name, text);
+            if (name !== "live" || link.channel("live").now) return;
+            link.heard = heard;
+            for (const each of late) heard.call(link, "main", each);
+        };
+        link.ask = ((ask) => (name, message) => (message.do === "give-up" || message.do === "sketch"
+            ? Promise.resolve({}) : ask.call(link, name, message)))(link.ask); // it comes too late
+        photostyle.pick('snow');
+        photostyle.pick('snow');
+    }""")
+    page.wait_for_function(FITTED)
+    assert here.setting("alone") is None
+    assert difference(here.picture(here.shown()), mix) == 0
 
 
 def test_a_slow_drag_is_one_step(visit):
