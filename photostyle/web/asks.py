@@ -77,6 +77,12 @@ def asked(settings: Any) -> Ask:
     return Ask(wishes, tuple(weights), alone, mask)
 
 
+def numbered(message: Mapping[str, Any], name: str) -> int:
+    """The number of a message, which one of its fields gives; 0 where it gives none."""
+    found = message.get(name)
+    return found if isinstance(found, int) else 0
+
+
 def _table(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise ParameterError("this is not what the page sends: load it again")

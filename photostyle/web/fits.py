@@ -20,6 +20,7 @@ from photostyle.regions.regions import Regions
 from photostyle.transfer.targets import Target
 from photostyle.transfer.transfer import Transfer
 from photostyle.web.preview import Preview
+from photostyle.web.progress import Wanted, always, go_on
 from photostyle.web.wishes import Source, Wishes
 
 Made = tuple[RegionPlan, Preview]
@@ -49,6 +50,7 @@ def of_references(
     settings: RegionSettings,
     wishes: Wishes,
     mask: Path | None,
+    wanted: Wanted = always,
 ) -> Made:
     """A photo in the style of references.
 
@@ -60,13 +62,17 @@ def of_references(
         settings: how regions are found and matched.
         wishes: how the style is fitted.
         mask: the photo's regions as they were corrected.
+        wanted: asked between steps until there is something to show.
 
     Raises:
         PhotostyleError: as `photostyle.jobs.regions.plan`.
+        Stopped: it is not `wanted` any more.
     """
+    shown = False
     references = [Reference(style.seen, weight=style.weight) for style in styles]
     if settings.segment and not settings.segment.joint:
         for style, reference in zip(styles, references, strict=True):
+            go_on(wanted)
             if style.key not in known:
                 known[style.key] = prepare([reference], settings)[0]
         references = [
@@ -85,6 +91,8 @@ def of_references(
         mix = own if shares is None else shares
 
         def rendered(how: RegionPlan) -> tuple[Transfer, Tensor]:
+            if not shown:
+                go_on(wanted)
             return fit_and_render(
                 model, content.seen.image.clone(), images, _whole(), content_regions=how.content,
                 style_regions=how.styles, sources=how.sources, style_weights=mix, options=how.options,
@@ -103,6 +111,7 @@ def of_references(
         content.seen.image, content.shown.image, answer, styles=len(images), shares=own, regions=planned.content
     )
     preview.full()
+    shown = True
     return replace(planned, decisions=tuple(better[0])) if better else planned, preview
 
 

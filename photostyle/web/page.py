@@ -17,8 +17,8 @@ from photostyle.web.wishes import Engine
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 _MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 _SCRIPTS = (
-    "base", "link", "settings", "history", "viewer", "loupe", "pointer", "regions", "rows", "brush", "strip", "files",
-    "panel", "take", "keys",
+    "base", "link", "settings", "history", "viewer", "loupe", "pointer", "regions", "rows", "brush", "strip", "edges",
+    "files", "panel", "take", "keys",
 )  # fmt: skip
 _STYLES = ("common", "desk", "strip", "panel")
 

@@ -14,7 +14,7 @@ from photostyle.io import read_photo
 from photostyle.regions.labels import sizeable
 from photostyle.regions.regions import UNSURE
 from photostyle.web import commands, looks, views
-from photostyle.web.asks import asked
+from photostyle.web.asks import asked, numbered
 from photostyle.web.asks import message as read
 from photostyle.web.desk import Desk
 from photostyle.web.glances import look_at
@@ -40,7 +40,7 @@ class PhotoDesk:
             "correct": self._correct, "style-file": self._style_file,
         }  # fmt: skip
         self._quick = {"look": self._look, "hush": self._hush, "command": self._command, "looks": self._looks,
-                       "sketch": self._sketch, "stop": self._stop}  # fmt: skip
+                       "sketch": self._sketch, "stop": self._stop, "give-up": self._give_up}  # fmt: skip
 
     def main(self, text: str, request: gr.Request) -> str:
         """What needs the network."""
@@ -83,7 +83,7 @@ class PhotoDesk:
             return do(visitor, studio, asked)  # type: ignore[no-any-return]
 
         # What ends something, or fills the time until it is over, cannot wait for that.
-        locked = not any(f'"{word}"' in (text or "")[:40] for word in ("hush", "stop", "sketch"))
+        locked = not any(f'"{word}"' in (text or "")[:40] for word in ("hush", "stop", "sketch", "give-up"))
         return self._desk.answer(text, request, work, locked=locked)
 
     def _content(self, visitor: Visitor[Studio], studio: Studio, asked: Asked) -> Reply:
@@ -123,7 +123,11 @@ class PhotoDesk:
             return {}
         wishes = studio.ask.wishes
         before = studio.plan
-        preview = studio.refresh(wishes)
+        number = numbered(message, "seq")
+        try:
+            preview = studio.refresh(wishes, lambda: studio.unwanted < number)
+        except Stopped:
+            return {"dropped": True}
         reply = self._seen(visitor, studio)
         if studio.plan is not before or message.get("regions"):
             reply["regions"] = _regions(visitor, studio)
@@ -167,6 +171,11 @@ class PhotoDesk:
     def _hush(self, _: Visitor[Studio], studio: Studio, _asked: Asked) -> Reply:
         """What is computed ahead shall make room."""
         studio.hush.set()
+        return {}
+
+    def _give_up(self, _: Visitor[Studio], studio: Studio, message: Asked) -> Reply:
+        """The fit that was asked for with this number, or one before it, is not waited for any more."""
+        studio.unwanted = max(studio.unwanted, numbered(message, "of"))
         return {}
 
     def _stop(self, _: Visitor[Studio], studio: Studio, _asked: Asked) -> Reply:

@@ -12,6 +12,8 @@ from photostyle.web.views import asset
 
 # Quick answers share the machine between several visitors; fits and full renders queue one by one.
 _LIVE: dict[str, Any] = {"concurrency_id": "live", "concurrency_limit": 2}
+# What ends other work waits for none of it, so that it has a way of its own.
+_ASIDE: dict[str, Any] = {"concurrency_id": "aside", "concurrency_limit": 4}
 _HEAVY: dict[str, Any] = {"concurrency_id": "heavy", "concurrency_limit": 1}
 
 
@@ -20,8 +22,8 @@ def build(desk: Desk) -> None:
     work = PhotoDesk(desk)
     gr.HTML(asset("photo.html"), apply_default_css=False, padding=False, elem_id="ps-photo")
     channels = (
-        ("main", work.main, _HEAVY), ("live", work.live, _LIVE), ("idle", work.idle, _HEAVY),
-        ("render", work.render, _HEAVY),
+        ("main", work.main, _HEAVY), ("live", work.live, _LIVE), ("aside", work.live, _ASIDE),
+        ("idle", work.idle, _HEAVY), ("render", work.render, _HEAVY),
     )  # fmt: skip
     for name, function, how in channels:
         ask = gr.Textbox(visible="hidden", elem_id=f"ps-{name}-ask", label=f"{name} ask")

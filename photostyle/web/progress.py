@@ -13,6 +13,9 @@ from typing import TypeVar
 Told = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and of how much; 0 of what is not known."""
 
+Wanted = Callable[[], bool]
+"""Asked between the steps of something, whether anybody still waits for it."""
+
 _Result = TypeVar("_Result")
 _OFTEN = 0.2  # seconds between what is told
 _SURE = 1.5  # seconds after which a rate means something
@@ -20,6 +23,17 @@ _SURE = 1.5  # seconds after which a rate means something
 
 class Stopped(Exception):  # noqa: N818 - it is no error
     """The visitor does not want it any more."""
+
+
+def always() -> bool:
+    """Of what is not given up."""
+    return True
+
+
+def go_on(wanted: Wanted) -> None:
+    """Raise Stopped where nobody waits any more."""
+    if not wanted():
+        raise Stopped
 
 
 @dataclass(frozen=True)

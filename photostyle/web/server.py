@@ -10,6 +10,7 @@ import signal
 import socket
 import tempfile
 import threading
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from typing import Any
 # Read when Gradio is imported: it would tell its makers that it was started, and ask them for its latest version.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+# Its summary of how often what was asked is for nobody here; pandas, which makes it, warns of that at every wish.
+os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(1 << 62)
 
 import gradio as gr
 import uvicorn
@@ -38,6 +41,7 @@ from photostyle.web.wishes import Engine
 __all__ = ["Page", "open_page", "serve"]
 
 _SWEEP = 60.0  # seconds between looks for visitors who went without a word
+_LIBRARIES = r"(gradio|gradio_client|fastapi|starlette|uvicorn|websockets|httpx|anyio|pydantic|pandas)(\.|$)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,10 +113,18 @@ def serve(page: Page, host: str, port: int, ready: Any = None) -> None:
         if ready:
             ready(listening.getsockname()[1])
         try:
-            with contextlib.suppress(KeyboardInterrupt):
+            with contextlib.suppress(KeyboardInterrupt), _libraries_unheard():
                 server.run(sockets=[listening])
         finally:
             stop.set()
+
+
+@contextlib.contextmanager
+def _libraries_unheard() -> Iterator[None]:
+    """What the libraries that serve warn of is for who programs with them, not for who looks at the terminal."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=_LIBRARIES)
+        yield
 
 
 def _sweep(sessions: Sessions[Studio], stop: threading.Event) -> None:

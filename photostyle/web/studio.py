@@ -22,6 +22,7 @@ from photostyle.web import looks, results
 from photostyle.web.asks import Ask
 from photostyle.web.fits import Found, of_references, of_saved
 from photostyle.web.preview import SEEN, SHOWN, Preview
+from photostyle.web.progress import Stopped, Wanted, always, go_on
 from photostyle.web.wishes import (
     KEPT_PREVIEWS,
     KEPT_RESULTS,
@@ -58,6 +59,7 @@ class Studio:
         clip: that of the video tab.
         stop: set to end what takes long.
         hush: set to end what is computed ahead, as something else is wanted.
+        unwanted: the number of the last message whose fit is not waited for any more.
         glances: pictures of the embedded looks on the photo, by key.
         sketches: coarse previews of them, by key.
     """
@@ -79,6 +81,7 @@ class Studio:
     clip: Path | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     hush: threading.Event = field(default_factory=threading.Event)
+    unwanted: int = -1
     glances: dict[str, str] = field(default_factory=dict)
     sketches: dict[str, Preview] = field(default_factory=dict)
     _references: dict[str, Reference] = field(default_factory=dict)
@@ -209,20 +212,23 @@ class Studio:
         total = sum(style.weight for style in self.styles)
         return [style.weight / total for style in self.styles] if total else [1.0]
 
-    def refresh(self, wishes: Wishes) -> Preview:
-        """The preview of these wishes, made anew if it was not made before. Raises PhotostyleError."""
+    def refresh(self, wishes: Wishes, wanted: Wanted = always) -> Preview:
+        """The preview of these wishes, made anew if it was not made before. Raises PhotostyleError, Stopped."""
         if self.content is None or not self.ready:
             raise ParameterError("choose a photo and a reference first")
         styles = tuple((style.key, share) for style, share in zip(self.styles, self.shares, strict=False))
         key = (wishes.look, str(self.saved[0]) if self.saved else styles, self.mask)
         if key not in self._previews:
+            go_on(wanted)
             settings = self._found.told(self.settings(wishes), self.content)
+            go_on(wanted)
             if self.saved:
                 made = of_saved(self.saved[1], self.content, settings, self.mask)
             else:
                 made = of_references(
-                    self.engine.model, self.content, self.styles, self._references, settings, wishes.look, self.mask
-                )
+                    self.engine.model, self.content, self.styles, self._references, settings, wishes.look, self.mask,
+                    wanted,
+                )  # fmt: skip
             self._previews[key] = made
             while len(self._previews) > KEPT_PREVIEWS:
                 self._previews.popitem(last=False)
@@ -249,8 +255,11 @@ class Studio:
                 continue
             try:
                 made = of_references(
-                    self.engine.model, self.content, [style], self._references, settings, wishes.look, self.mask
-                )
+                    self.engine.model, self.content, [style], self._references, settings, wishes.look, self.mask,
+                    lambda: not self.hush.is_set(),
+                )  # fmt: skip
+            except Stopped:
+                return
             except PhotostyleError:
                 continue  # it is said when this one is asked for
             with self.lock:

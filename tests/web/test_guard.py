@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import warnings
 
 import pytest
 
@@ -11,7 +12,7 @@ pytest.importorskip("gradio")
 from starlette.testclient import TestClient
 
 from photostyle.web.guard import COOKIE, MOST_TEXT
-from photostyle.web.server import open_page
+from photostyle.web.server import _libraries_unheard, open_page
 from photostyle.web.sessions import Limits, Picture
 from tests.util import tiny_model
 
@@ -191,3 +192,13 @@ def test_every_wish_is_the_page_s_alone(someone):
     assert all(d["queue"] for d in config["dependencies"] if d["backend_fn"] and d["targets"][0][1] != "unload")
     assert not config["analytics_enabled"]
     assert "passwd" not in json.dumps(config)
+
+
+def test_the_terminal_hears_of_no_library_that_serves():
+    modules = ("gradio.queueing", "starlette.exceptions", "pandas", "photostyle.web.server", "pandas_of_mine")
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        with _libraries_unheard():
+            for module in modules:
+                warnings.warn_explicit(f"of {module}", FutureWarning, "there.py", 1, module)
+    assert [str(each.message) for each in heard] == ["of photostyle.web.server", "of pandas_of_mine"]

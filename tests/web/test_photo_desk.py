@@ -9,6 +9,7 @@ import pytest
 from tests.util.cli import colourful_model, save_picture
 
 pytest.importorskip("gradio")
+from photostyle.web import fits
 from photostyle.web.desk import Desk
 from photostyle.web.photo_desk import PhotoDesk
 from photostyle.web.sessions import Limits, Sessions
@@ -26,10 +27,10 @@ def desk(tmp_path):
     keys = [studio.add_style(studio.take(save_picture(tmp_path / f"{n}.png", 32, 48, n), 10**6)) for n in (5, 6)]
     work = PhotoDesk(Desk(sessions, engine))
 
-    def ask(do, *, alone=None, strength=1.0):
+    def ask(do, *, alone=None, strength=1.0, **more):
         styles = [{"key": key, "weight": 1} for key in keys]
         settings = {"segment": False, "styles": styles, "alone": alone, "strength": strength}
-        return getattr(work, f"_{do}")(visitor, studio, {"settings": settings})
+        return getattr(work, f"_{do}")(visitor, studio, {"settings": settings, **more})
 
     def pixels(reply):
         picture = visitor.pictures[Path(reply["after"]).name].content
@@ -60,3 +61,23 @@ def test_a_strength_is_shown_at_once_and_said_to_be_rough(desk):
     assert answer["rough"] is False
     assert not np.array_equal(pixels(guess), pixels(answer))
     json.dumps(answer)
+
+
+def test_a_fit_that_nobody_waits_for_is_given_up(desk, monkeypatch):
+    studio, keys, ask, pixels = desk
+    seen = ask("see", alone=keys[0], seq=3)
+    preview, made = studio.preview, []
+
+    def fitting(*args, **kwargs):
+        made.append(args)
+        if len(made) == 1:
+            ask("give_up", of=4)  # while regions are dealt with, the page sends word
+        return plan(*args, **kwargs)
+
+    plan = fits.plan
+    monkeypatch.setattr(fits, "plan", fitting)
+    assert ask("see", alone=keys[1], seq=4) == {"dropped": True}
+    assert studio.preview is preview
+    assert np.array_equal(pixels(ask("look", alone=keys[0], seq=5)), pixels(seen))
+    assert "after" in ask("see", alone=keys[1], seq=6)  # what is asked for later is not meant
+    assert len(made) == 2

@@ -1,6 +1,7 @@
 // A brush over regions: strokes on a copy of the label map, each of which can be taken back; then they are used.
 photostyle.brush = {
   on: false, size: 36, erasing: false, strokes: [], stroke: null, at: { u: 0.5, v: 0.5 },
+  guarded: {}, // by correction: rows of regions that would tear surfaces, with the whole reference
   toggle() { if (this.on) this.stop(); else this.start(); },
   start() {
     const { regions, one, element } = photostyle;
@@ -138,8 +139,12 @@ photostyle.brush = {
       // it can be seen and changed: whoever corrects a house has said nothing of the sky.
       const torn = (photostyle.regions.map?.decided || []).filter((each) => each.torn).map((each) => each.name);
       photostyle.change((settings) => {
+        const guarded = { regions: photostyle.copy(this.guarded[settings.mask] || {}) };
         settings.mask = reply.mask;
-        for (const name of torn) photostyle.rows.edit(settings, name, (row) => { row.takes ||= "*"; });
+        for (const name of torn) {
+          for (const each of [settings, guarded]) photostyle.rows.edit(each, name, (row) => { row.takes ||= "*"; });
+        }
+        this.guarded[reply.mask] = guarded.regions;
       });
     } catch (error) {
       photostyle.problem(error.message);

@@ -5,19 +5,26 @@ photostyle.files = {
     if (!list.length) return;
     photostyle.problem("");
     photostyle.rendering ||= null;
+    const { alone } = photostyle.settings;
     try {
       photostyle.busy("Sending");
       const paths = await photostyle.link.upload(kind === "content" ? list.slice(0, 1) : list.slice(0, 8),
         (done, total) => photostyle.busy({ what: "Sending", done, total }));
-      const reply = await photostyle.link.ask("main", kind === "content" ? { do: "content", path: paths[0] } : { do: "styles", paths });
-      this.arrived(reply);
+      this.arrived(await this.ask(kind === "content" ? { do: "content", path: paths[0] } : { do: "styles", paths }), alone);
       if (list.length > 8) photostyle.problem("At most 8 references can be mixed: the first 8 were taken.");
     } catch (error) {
       photostyle.busy(null);
       photostyle.problem(error.message);
     }
   },
-  arrived(reply) {
+  // With another photo or another mix nobody waits for the look that is being fitted.
+  ask(message) {
+    const asked = photostyle.link.ask("main", message);
+    photostyle.giveUp();
+    return asked;
+  },
+  // `alone`: what was seen alone when they were sent for.
+  arrived(reply, alone) {
     photostyle.problem(reply.error);
     if (reply.content) {
       photostyle.content = reply.content;
@@ -29,7 +36,7 @@ photostyle.files = {
       photostyle.settings = { ...photostyle.settings, mask: null, regions: {} };
       photostyle.viewer.show({ before: reply.content.before });
     }
-    if (reply.added?.length) photostyle.strip.add(reply.added);
+    if (reply.added?.length) photostyle.strip.add(reply.added, alone);
     else { photostyle.sync(); photostyle.see(); }
   },
 };
@@ -42,7 +49,10 @@ photostyle.parts.push(() => {
   for (const kind of ["content", "styles"]) {
     on(`#ps-${kind}`, "change", (event) => { files.take(kind, event.target.files); event.target.value = ""; });
   }
-  on("#ps-samples", "click", async () => files.arrived(await photostyle.link.ask("main", { do: "samples" })));
+  on("#ps-samples", "click", async () => {
+    const { alone } = photostyle.settings;
+    files.arrived(await files.ask({ do: "samples" }), alone);
+  });
   photostyle.link.ask("live", { do: "looks" }).then((reply) => {
     for (const look of reply.looks || []) photostyle.tiles[look.key] = look;
     photostyle.strip.draw(photostyle.settings);

@@ -1,11 +1,14 @@
 // Undo and redo over all settings, two versions A and B, and back to the beginning.
 photostyle.history = {
-  past: [], future: [], last: "", at: 0, version: "a", other: null,
+  past: [], future: [], last: "", at: 0, drag: null, during: null, version: "a", other: null,
+  // A drag is one step however long it takes: a busy machine is slow between its events. So are keys in quick succession.
   push(settings, key) {
     const now = Date.now();
-    if (!(key && key === this.last && now - this.at < 900)) this.past.push(photostyle.copy(settings));
+    const on = this.drag ? this.drag === this.during : now - this.at < 900;
+    if (!(key && key === this.last && on)) this.past.push(photostyle.copy(settings));
     this.last = key;
     this.at = now;
+    this.during = this.drag;
     this.future = [];
     if (this.past.length > 200) this.past.shift();
   },
@@ -29,11 +32,23 @@ photostyle.history = {
   },
   // Another photo has a history of its own.
   clear() { Object.assign(this, { past: [], future: [], last: "", version: "a", other: null }); },
-  // What a reset leaves: the references, all with the same weight.
+  // What a reset leaves: the references, all with the same weight, and what was painted, which is work and not a setting.
   plain(settings) {
     const styles = settings.styles.map((style) => ({ key: style.key, weight: 1 }));
-    return { ...photostyle.copy(photostyle.defaults), styles, alone: settings.alone };
+    const { alone, mask } = settings;
+    const regions = mask ? photostyle.copy(photostyle.brush.guarded[mask] || {}) : {};
+    return { ...photostyle.copy(photostyle.defaults), regions, styles, alone, mask };
   },
+  hold(on, target) {
+    const slider = on ? target?.closest?.("input[type=range]") : null;
+    const held = this.drag;
+    this.drag = slider ? { slider } : null;
+    if (!held || slider) return;
+    photostyle.rows.draw(photostyle.settings); // what was put off while it was held
+    photostyle.strip.draw(photostyle.settings);
+  },
+  // Whether a slider in there is held: what is drawn anew would take it out of the hand.
+  holds(place) { return !!this.drag && place.contains(this.drag.slider); },
   show() {
     const { one, press } = photostyle;
     one("#ps-undo").disabled = !this.past.length;
@@ -51,5 +66,7 @@ photostyle.parts.push(() => {
   on("#ps-a", "click", () => history.swap("a"));
   on("#ps-b", "click", () => history.swap("b"));
   on("#ps-reset", "click", () => photostyle.change((settings) => Object.assign(settings, history.plain(settings))));
+  on(document, "pointerdown", (event) => history.hold(true, event.target), true);
+  for (const end of ["pointerup", "pointercancel"]) on(document, end, () => history.hold(false), true);
   photostyle.syncs.push(() => history.show());
 });

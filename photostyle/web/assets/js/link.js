@@ -16,7 +16,7 @@ photostyle.link = {
         channel.waiting.splice(old, 1);
       }
       channel.waiting.push(entry);
-      if (name === "main" && this.channel("idle").now) this.ask("live", { do: "hush", latest: true });
+      if (name === "main" && this.channel("idle").now) this.ask("aside", { do: "hush", latest: true });
       this.next(name);
     });
   },

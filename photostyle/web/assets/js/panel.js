@@ -51,7 +51,7 @@ photostyle.parts.push(() => {
   }
   on("#ps-sheet", "click", () => photostyle.panel.raise(!one("#ps-panel").classList.contains("ps-raised")));
   on("#ps-render", "click", () => take.render());
-  on("#ps-stop", "click", () => photostyle.link.ask("live", { do: "stop" }));
+  on("#ps-stop", "click", () => photostyle.link.ask("aside", { do: "stop" }));
   on("#ps-command", "click", () => take.command());
   on("#ps-save-style", "click", () => take.style());
   photostyle.syncs.push((settings) => photostyle.panel.sync(settings));

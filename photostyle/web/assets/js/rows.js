@@ -76,7 +76,7 @@ photostyle.rows = {
     one("#ps-mask").hidden = !settings.mask;
     const rows = one("#ps-rows");
     const shape = JSON.stringify([decided, regions.map?.offered]);
-    if (shape !== this.shape) {
+    if (shape !== this.shape && !photostyle.history.holds(rows)) {
       this.shape = shape;
       rows.replaceChildren(...decided.sort((a, b) => b.share - a.share).map((each) => this.row(each, settings)));
       return;

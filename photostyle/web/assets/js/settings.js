@@ -51,6 +51,7 @@ photostyle.see = async (live = false) => {
   const message = quick ? { do: "look", settings, latest: true }
     : { do: "see", settings, latest: true, regions: !photostyle.regions.map };
   const seq = ++photostyle.asked;
+  if (!live) photostyle.giveUp(fit);
   if (!quick && settings.alone) photostyle.sketch(settings, seq);
   const reply = await photostyle.link.ask(quick ? "live" : "main", message);
   if (reply.dropped) return;
@@ -61,18 +62,27 @@ photostyle.see = async (live = false) => {
     photostyle.ahead();
   }
   photostyle.rough = !!reply.rough;
-  // A quick answer that comes late is dropped; another fit never is.
-  if (reply.after && (!quick || seq > photostyle.shownSeq) && photostyle.ready()) {
+  const outdated = photostyle.fitted(photostyle.settings) !== photostyle.fit;
+  // A quick answer that comes late is dropped, a fit only if another one is wanted by now.
+  if (reply.after && (quick ? seq > photostyle.shownSeq : !outdated) && photostyle.ready()) {
     photostyle.shownSeq = Math.max(seq, photostyle.shownSeq);
     photostyle.viewer.show({ ...reply, seen: reply.size });
   }
-  // What was changed while the network worked is asked for once more, now of the new fit.
-  const outdated = photostyle.fitted(photostyle.settings) !== photostyle.fit;
-  if (quick ? !live && outdated : !reply.error && !outdated && !photostyle.same(settings, photostyle.settings)) {
-    photostyle.see();
-  }
+  // What was changed while the network worked is asked for once more, now of the new fit: that is also the fit before
+  // it, if one went back to that meanwhile.
+  const { now, waiting } = photostyle.link.channel("main");
+  const coming = [now, ...waiting].some((each) => each?.message.do === "see");
+  const changed = outdated ? !coming : !photostyle.same(settings, photostyle.settings);
+  if (quick ? !live && outdated : !reply.error && changed) photostyle.see();
 };
 photostyle.asked = 0;
+
+// A fit under way ends early where nobody waits for it any more. `wanted`: the one that is, if it is known already.
+photostyle.giveUp = (wanted) => {
+  const { now } = photostyle.link.channel("main");
+  if (now?.message.do !== "see" || photostyle.fitted(now.message.settings) === wanted) return;
+  photostyle.link.ask("aside", { do: "give-up", of: now.seq, latest: true });
+};
 
 // A reference or look that was clicked is shown as it is known already, until the network has had its say.
 photostyle.sketch = async (settings, seq) => {

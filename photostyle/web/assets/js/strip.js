@@ -1,6 +1,7 @@
 // The strip below the picture: looks at the left, then references with their weights, and where files are dropped.
 photostyle.strip = {
-  add(tiles) {
+  // `alone`: what was seen alone when these were sent for. A look that was clicked since is the later wish, and stays.
+  add(tiles, alone) {
     for (const tile of tiles) photostyle.tiles[tile.key] = tile;
     const first = !photostyle.ready(); // before it there is nothing to go back to
     photostyle.change((settings) => {
@@ -9,7 +10,8 @@ photostyle.strip = {
       }
       settings.styles = settings.styles.slice(-8);
       const saved = tiles.find((each) => each.kind !== "photo");
-      settings.alone = saved ? saved.key : null;
+      const since = settings.alone === alone ? null : settings.alone;
+      settings.alone = since ?? saved?.key ?? null;
     }, { history: !first });
     this.draw(photostyle.settings);
   },
@@ -66,7 +68,7 @@ photostyle.strip = {
     const tiles = [...settings.styles.map((style) => photostyle.tiles[style.key]).filter(Boolean), ...kept];
     const looks = Object.values(photostyle.tiles).filter((tile) => tile.kind === "look");
     const shape = JSON.stringify([tiles.map((tile) => tile.key), looks.map((look) => look.thumb?.length)]);
-    if (shape !== this.shape) {
+    if (shape !== this.shape && !photostyle.history.holds(place)) {
       this.shape = shape;
       place.replaceChildren(...tiles.map((tile) => this.tile(tile, settings)));
       photostyle.one("#ps-looks").replaceChildren(...looks.map((tile) => this.tile(tile, settings)));
