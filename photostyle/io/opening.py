@@ -94,6 +94,10 @@ def _stream(path: Path) -> Iterator[IO[bytes]]:
         yield stream
 
 
+# Of any library in any thread: recording warnings is process-wide, and these say nothing of a photo.
+_FOR_PROGRAMMERS = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ResourceWarning)
+
+
 @contextmanager
 def logged_warnings(path: Path) -> Iterator[None]:
     """Log what Pillow warns about while it reads `path`; its warning of large images is the caller's to decide."""
@@ -101,7 +105,7 @@ def logged_warnings(path: Path) -> Iterator[None]:
         warnings.simplefilter("always")
         yield
     for warning in caught:
-        if not issubclass(warning.category, Image.DecompressionBombWarning):
+        if not issubclass(warning.category, (Image.DecompressionBombWarning, *_FOR_PROGRAMMERS)):
             logger.warning("%s: %s", path, " ".join(str(warning.message).split()))
 
 

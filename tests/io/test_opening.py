@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from photostyle.errors import ImageReadError
-from photostyle.io.opening import open_image
+from photostyle.io.opening import logged_warnings, open_image
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 52, 3), dtype=np.uint8)
 
@@ -240,3 +240,11 @@ def test_deep_grey_loses_nothing_and_logs_nothing(tmp_path, caplog, name):
     with open_image(saved(tmp_path / name, deep)) as image:
         np.testing.assert_array_equal(np.asarray(image), deep)
     assert not caplog.records
+
+
+def test_only_what_is_said_of_the_photo_is_logged(tmp_path, caplog):
+    with logged_warnings(tmp_path / "a.png"):
+        warnings.warn("a library's own affair", DeprecationWarning, stacklevel=1)
+        warnings.warn("of another thread", ResourceWarning, stacklevel=1)
+        warnings.warn("truncated here", UserWarning, stacklevel=1)
+    assert [record.getMessage() for record in caplog.records] == [f"{tmp_path / 'a.png'}: truncated here"]
