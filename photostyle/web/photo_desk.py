@@ -24,7 +24,7 @@ from photostyle.web.progress import Progress, Stopped, streamed
 from photostyle.web.samples import sample
 from photostyle.web.sessions import Picture, Visitor
 from photostyle.web.studio import Studio
-from photostyle.web.wishes import MOST_STYLES, Source
+from photostyle.web.wishes import MOST_STYLES, Source, read_source
 
 Reply = dict[str, Any]
 Asked = Mapping[str, Any]
@@ -89,7 +89,7 @@ class PhotoDesk:
     def _content(self, visitor: Visitor[Studio], studio: Studio, asked: Asked) -> Reply:
         """An uploaded photo."""
         path = self._desk.received(visitor, studio, str(asked.get("path")))
-        studio.set_content(studio.take(path, self._desk.sessions.limits.pixels))
+        studio.set_content(read_source(path, self._desk.sessions.limits.pixels))
         return {"content": _photo(visitor, studio)}
 
     def _styles(self, visitor: Visitor[Studio], studio: Studio, asked: Asked) -> Reply:
@@ -106,14 +106,14 @@ class PhotoDesk:
     def _added(self, visitor: Visitor[Studio], studio: Studio, path: Any) -> Reply:
         if path.suffix.lower() == ".style":
             return {"key": studio.load_saved(path), "name": path.stem, "kind": "file"}
-        source = studio.take(path, self._desk.sessions.limits.pixels)
+        source = read_source(path, self._desk.sessions.limits.pixels)
         return _reference(studio.add_style(source), source)
 
     def _samples(self, visitor: Visitor[Studio], studio: Studio, _asked: Asked) -> Reply:
         """The sample pair."""
         pixels = self._desk.sessions.limits.pixels
-        studio.set_content(studio.take(sample("day.jpg"), pixels))
-        source = studio.take(sample("dusk.jpg"), pixels)
+        studio.set_content(read_source(sample("day.jpg"), pixels))
+        source = read_source(sample("dusk.jpg"), pixels)
         return {"content": _photo(visitor, studio), "added": [_reference(studio.add_style(source), source)]}
 
     def _see(self, visitor: Visitor[Studio], studio: Studio, message: Asked) -> Reply:

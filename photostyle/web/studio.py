@@ -11,8 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from photostyle.errors import ParameterError, PhotostyleError
-from photostyle.io import as_seen, check_size, read_photo
-from photostyle.jobs.loading import Loaded, tensor
 from photostyle.jobs.regions import Reference, RegionPlan, RegionSettings
 from photostyle.regions.regions import Regions
 from photostyle.transfer.presets import load_style
@@ -21,7 +19,7 @@ from photostyle.transfer.transfer import Transfer
 from photostyle.web import looks, results
 from photostyle.web.asks import Ask
 from photostyle.web.fits import Found, of_references, of_saved
-from photostyle.web.preview import SEEN, SHOWN, Preview
+from photostyle.web.preview import Preview
 from photostyle.web.progress import Stopped, Wanted, always, go_on
 from photostyle.web.wishes import (
     KEPT_PREVIEWS,
@@ -111,15 +109,6 @@ class Studio:
         """Remove an upload that is not needed any more; what is not in a folder of its own here stays."""
         if path is not None and path.parent.parent == self.folder:
             shutil.rmtree(path.parent, ignore_errors=True)
-
-    def take(self, path: Path, pixels: int) -> Source:
-        """Read an uploaded photo of at most `pixels` pixels. Raises ImageReadError, ImageSizeError."""
-        photo = as_seen(read_photo(path, max_pixels=pixels))
-        check_size(photo)
-        whole = Loaded(photo, tensor(photo.pixels), photo.size)
-        # A reduced photo shares no memory with the whole one, which may be large.
-        shown = whole.reduced(SHOWN)
-        return Source(path, shown.reduced(SEEN), shown)
 
     def set_content(self, source: Source | None) -> None:
         """Another photo; corrections were for the one before."""

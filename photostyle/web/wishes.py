@@ -10,13 +10,14 @@ from pathlib import Path
 
 import torch
 
-from photostyle.io import OUTPUT_EXTENSIONS
+from photostyle.io import OUTPUT_EXTENSIONS, as_seen, check_size, read_photo
 from photostyle.jobs.compare import runnable
-from photostyle.jobs.loading import Loaded
+from photostyle.jobs.loading import Loaded, tensor
 from photostyle.jobs.regions import Segmentation
 from photostyle.jobs.segment import find_segmentation
 from photostyle.network.wct2 import WCT2
 from photostyle.options import FitOptions
+from photostyle.web.preview import SEEN, SHOWN
 
 MOST_STYLES = 8
 KEPT_STYLES = 16  # with those that were taken off the strip, so that this can be undone
@@ -49,6 +50,16 @@ class Source:
     def full_size(self) -> tuple[int, int]:
         """(H, W) of the file."""
         return self.shown.full_size
+
+
+def read_source(path: Path, pixels: int) -> Source:
+    """Read an uploaded photo of at most `pixels` pixels. Raises ImageReadError, ImageSizeError."""
+    photo = as_seen(read_photo(path, max_pixels=pixels))
+    check_size(photo)
+    whole = Loaded(photo, tensor(photo.pixels), photo.size)
+    # A reduced photo shares no memory with the whole one, which may be large.
+    shown = whole.reduced(SHOWN)
+    return Source(path, shown.reduced(SEEN), shown)
 
 
 @dataclass(frozen=True)

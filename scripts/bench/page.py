@@ -24,7 +24,7 @@ from photostyle.web.glances import look_at
 from photostyle.web.preview import Preview
 from photostyle.web.studio import Studio
 from photostyle.web.views import encoded
-from photostyle.web.wishes import Engine, Wishes
+from photostyle.web.wishes import Engine, Wishes, read_source
 from photostyle.weights import load_model
 
 STRENGTHS = (0.1, 0.3, 0.4, 0.6, 0.9)
@@ -72,9 +72,9 @@ def main() -> None:
             size = round(image.width * scale), round(image.height * scale)
             image.resize(size).save(f"{folder}/content.jpg", quality=92)
         studio.engine.segmentation  # noqa: B018 - loaded before it is timed
-        opened, source = timed(lambda: studio.take(Path(folder, "content.jpg"), 10**9))
+        opened, source = timed(lambda: read_source(Path(folder, "content.jpg"), 10**9))
         studio.set_content(source)
-        read, styles = timed(lambda: [studio.take(path, 10**9) for path in chosen.styles])
+        read, styles = timed(lambda: [read_source(path, 10**9) for path in chosen.styles])
         studio.set_styles(styles)
         fitted, preview = timed(lambda: studio.refresh(Wishes()))
         drawn, _ = timed(lambda: encoded(pixels_of(preview.at(1.0))))

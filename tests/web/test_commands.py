@@ -8,7 +8,7 @@ from photostyle.web import commands, looks
 from photostyle.web.asks import Ask, asked
 from photostyle.web.glances import look_at
 from photostyle.web.studio import Studio
-from photostyle.web.wishes import MOST_STYLES, Engine, Wishes
+from photostyle.web.wishes import MOST_STYLES, Engine, Wishes, read_source
 from photostyle.weights import load_model, save_model
 from tests.util.cli import colourful_model, save_picture
 from tests.web.test_studio import PLAIN, Halves, read
@@ -24,8 +24,8 @@ def model(tmp_path_factory):
 @pytest.fixture
 def studio(model, tmp_path):
     studio = Studio(Engine(load_model(str(model)), str(model), _found=Halves()), tmp_path)
-    studio.set_content(studio.take(save_picture(tmp_path / "c.png", 40, 56, 1), 10**6))
-    studio.set_styles([studio.take(save_picture(tmp_path / "s.png", 48, 32, 2), 10**6)])
+    studio.set_content(read_source(save_picture(tmp_path / "c.png", 40, 56, 1), 10**6))
+    studio.set_styles([read_source(save_picture(tmp_path / "s.png", 48, 32, 2), 10**6)])
     return studio
 
 
@@ -99,7 +99,7 @@ def test_a_saved_style_has_a_command_too(studio, model, tmp_path, cli, monkeypat
 
 
 def test_weights_and_names_stand_in_the_command(studio, tmp_path):
-    other = studio.add_style(studio.take(save_picture(tmp_path / "my dusk.png", 32, 48, 5), 10**6))
+    other = studio.add_style(read_source(save_picture(tmp_path / "my dusk.png", 32, 48, 5), 10**6))
     studio.choose(Ask(Wishes(), ((studio.styles[0].key, 1.0), (other, 0.35))))
     made = commands.command(studio)
     assert commands.line(made) == "photostyle photo c.png --style s.png:1 --style 'my dusk.png:0.35' -o c-styled.png"

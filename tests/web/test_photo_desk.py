@@ -14,7 +14,7 @@ from photostyle.web.desk import Desk
 from photostyle.web.photo_desk import PhotoDesk
 from photostyle.web.sessions import Limits, Sessions
 from photostyle.web.studio import Studio
-from photostyle.web.wishes import Engine
+from photostyle.web.wishes import Engine, read_source
 
 
 @pytest.fixture
@@ -23,8 +23,8 @@ def desk(tmp_path):
     sessions = Sessions(tmp_path / "web", Limits(), lambda folder: Studio(engine, folder))
     visitor = sessions.visit("cookie")
     studio = Studio(engine, visitor.new_folder())
-    studio.set_content(studio.take(save_picture(tmp_path / "c.png", 40, 56, 1), 10**6))
-    keys = [studio.add_style(studio.take(save_picture(tmp_path / f"{n}.png", 32, 48, n), 10**6)) for n in (5, 6)]
+    studio.set_content(read_source(save_picture(tmp_path / "c.png", 40, 56, 1), 10**6))
+    keys = [studio.add_style(read_source(save_picture(tmp_path / f"{n}.png", 32, 48, n), 10**6)) for n in (5, 6)]
     work = PhotoDesk(Desk(sessions, engine))
 
     def ask(do, *, alone=None, strength=1.0, **more):

@@ -25,7 +25,7 @@ from photostyle.web.errands import Errand
 from photostyle.web.masks import corrected, painted
 from photostyle.web.progress import Stopped
 from photostyle.web.studio import Studio
-from photostyle.web.wishes import KEPT_RESULTS, MOST_STYLES, Engine, Wishes, result_name
+from photostyle.web.wishes import KEPT_RESULTS, MOST_STYLES, Engine, Wishes, read_source, result_name
 from photostyle.weights import load_model
 from tests.util.cli import colourful_model, save_picture
 
@@ -55,8 +55,8 @@ def engine():
 @pytest.fixture
 def studio(engine, tmp_path):
     studio = Studio(engine, tmp_path)
-    studio.set_content(studio.take(save_picture(tmp_path / "c.png", 40, 56, 1), 10**6))
-    studio.set_styles([studio.take(save_picture(tmp_path / "s.png", 48, 32, 2), 10**6)])
+    studio.set_content(read_source(save_picture(tmp_path / "c.png", 40, 56, 1), 10**6))
+    studio.set_styles([read_source(save_picture(tmp_path / "s.png", 48, 32, 2), 10**6)])
     return studio
 
 
@@ -78,7 +78,7 @@ def test_it_says_what_is_missing(engine, tmp_path):
 
 def test_photos_are_limited(studio, tmp_path):
     with pytest.raises(ImageReadError, match="pixels"):
-        studio.take(tmp_path / "c.png", 40 * 56 - 1)
+        read_source(tmp_path / "c.png", 40 * 56 - 1)
     with pytest.raises(ParameterError, match="too many"):
         studio.set_styles(studio.styles * (MOST_STYLES + 1))
 
@@ -94,7 +94,7 @@ def test_results_are_what_the_job_writes(studio, tmp_path, wishes):
 
 
 def test_weights_of_references_count(studio, tmp_path):
-    other = studio.take(save_picture(tmp_path / "t.png", 32, 48, 5), 10**6)
+    other = read_source(save_picture(tmp_path / "t.png", 32, 48, 5), 10**6)
     studio.set_styles([*studio.styles, other])
     both = read(studio.export(PLAIN))
     studio.weigh([0.0, 1.0])
@@ -184,7 +184,7 @@ def test_what_is_painted_is_a_picture_of_numbers(tmp_path):
 
 def test_one_reference_of_several_is_seen_alone(studio, tmp_path):
     first = studio.styles[0].key
-    second = studio.add_style(studio.take(save_picture(tmp_path / "t.png", 32, 48, 5), 10**6))
+    second = studio.add_style(read_source(save_picture(tmp_path / "t.png", 32, 48, 5), 10**6))
     mix = Ask(PLAIN, ((first, 1.0), (second, 0.5)))
     studio.choose(mix)
     assert studio.shares == pytest.approx([2 / 3, 1 / 3])
@@ -204,7 +204,7 @@ def test_one_reference_of_several_is_seen_alone(studio, tmp_path):
 
 
 def test_what_is_computed_ahead_can_be_hushed(studio, tmp_path, monkeypatch):
-    studio.add_style(studio.take(save_picture(tmp_path / "t.png", 32, 48, 5), 10**6))
+    studio.add_style(read_source(save_picture(tmp_path / "t.png", 32, 48, 5), 10**6))
     studio.refresh(PLAIN)
     known = len(studio._previews)
     monkeypatch.setattr(studio.hush, "clear", lambda: None)
@@ -267,7 +267,7 @@ def test_a_clip_is_graded_and_looked_at(studio, tmp_path):
 
 def test_what_is_not_needed_any_more_is_removed(studio, tmp_path):
     def uploaded(seed):
-        return studio.take(save_picture(studio.new_folder() / "photo.png", 24, 32, seed), 10**6)
+        return read_source(save_picture(studio.new_folder() / "photo.png", 24, 32, seed), 10**6)
 
     first, second = uploaded(1), uploaded(2)
     studio.set_content(first)
@@ -318,17 +318,17 @@ def test_regions_of_a_photo_are_found_once(studio, tmp_path, monkeypatch):
     studio.refresh(Wishes())
     assert len(found) == 2  # of the photo and of the reference
     studio.refresh(Wishes(FitOptions(matching="adain")))
-    other = studio.take(save_picture(tmp_path / "t.png", 32, 48, 5), 10**6)
+    other = read_source(save_picture(tmp_path / "t.png", 32, 48, 5), 10**6)
     studio.set_styles([other])
     studio.refresh(Wishes())
     assert len(found) == 3
-    studio.set_content(studio.take(save_picture(tmp_path / "d.png", 40, 48, 7), 10**6))
+    studio.set_content(read_source(save_picture(tmp_path / "d.png", 40, 48, 7), 10**6))
     studio.refresh(Wishes())
     assert len(found) == 4
 
 
 def test_what_was_seen_alone_is_sketched_at_once(studio, tmp_path):
-    other = studio.take(save_picture(tmp_path / "t.png", 32, 48, 5), 10**6)
+    other = read_source(save_picture(tmp_path / "t.png", 32, 48, 5), 10**6)
     first, second = studio.styles[0].key, studio.add_style(other)
     alone = Ask(PLAIN, ((first, 1.0), (second, 1.0)), second)
     studio.choose(Ask(PLAIN, ((first, 1.0), (second, 1.0))))
@@ -360,8 +360,8 @@ def wall(tmp_path, monkeypatch):
     for name, pixels in (("wall.png", 0.6 + noise), ("style.png", style), ("plain.png", 0.5 + noise)):
         Image.fromarray((pixels.clip(0, 1) * 255).round().astype(np.uint8)).save(tmp_path / name)
     studio = Studio(Engine(load_model(), _found=Torn()), tmp_path)
-    studio.set_content(studio.take(tmp_path / "wall.png", 10**6))
-    studio.set_styles([studio.take(tmp_path / "style.png", 10**6)])
+    studio.set_content(read_source(tmp_path / "wall.png", 10**6))
+    studio.set_styles([read_source(tmp_path / "style.png", 10**6)])
     return studio
 
 
@@ -375,7 +375,7 @@ def test_previews_are_guarded_as_results_are(wall):
 
 
 def test_a_reference_seen_alone_is_judged_alone(wall, tmp_path):
-    plain = wall.take(tmp_path / "plain.png", 10**6)
+    plain = read_source(tmp_path / "plain.png", 10**6)
     wall.set_styles([*wall.styles, plain])
     wall.weigh([0.02, 0.98])
     preview = wall.refresh(Wishes())
