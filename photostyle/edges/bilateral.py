@@ -149,10 +149,10 @@ def affine(photo: Tensor, target: Tensor, lattice: Lattice) -> Tensor:
     x, y = photo.flatten(1).T.float(), target.flatten(1).T.float()
     x = torch.cat([x - x.mean(0), x.new_ones(len(x), 1)], 1)
     weight = x.new_ones(len(x), 1)
-    fitted, products = y, packed(x, y)
+    fitted, squares = y, _squares(x)
     for iteration in range(ITERATIONS):
         whole = _regressed(x, y, weight)
-        products[:, 10:] = _crossed(x, y - x @ whole)
+        products = torch.cat([squares, _crossed(x, y - x @ whole)], 1)
         sums = lattice.blur(lattice.splat(products * weight))
         maps = _cell_maps(sums)
         fitted = x @ whole
@@ -188,7 +188,11 @@ def spread(weights: Tensor, confidence: Tensor, lattice: Lattice, passes: tuple[
 
 def packed(x: Tensor, y: Tensor) -> Tensor:
     """What a regression sums up: (N, 22), products of x (N, 4) with itself, ten, and with y (N, 3), twelve."""
-    found = torch.cat([x.new_empty(len(x), 10), _crossed(x, y)], 1)
+    return torch.cat([_squares(x), _crossed(x, y)], 1)
+
+
+def _squares(x: Tensor) -> Tensor:
+    found = x.new_empty(len(x), 10)
     for number, (i, j) in enumerate(_PAIRS):
         torch.mul(x[:, i], x[:, j], out=found[:, number])
     return found

@@ -29,7 +29,8 @@ _OF_THE_FILE = (
 )  # fmt: skip
 # Resources: thumbnails, ICC profile, EXIF, XMP. They are kept otherwise, or no longer show the photo.
 _LEFT_RESOURCES = frozenset((0x0409, 0x040C, 0x040F, 0x0422, 0x0423, 0x0424))
-_COPIED_CHUNKS = frozenset((b"pHYs", b"tIME", b"oFFs", b"sCAL", b"sTER", b"tEXt", b"zTXt", b"iTXt"))
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+_COPIED_CHUNKS = frozenset((b"pHYs", b"tIME", b"oFFs", b"sCAL", b"sTER", *_TEXTS))
 _LEFT_CHUNKS = frozenset((b"sPLT", b"eXIf", b"fdAT", b"iCCP", b"cICP"))
 # Chunks about old samples that a result tells otherwise, or has no use for, and that nobody misses.
 _TOLD_OTHERWISE = frozenset(
@@ -138,26 +139,22 @@ def _goes_along(name: bytes) -> bool:
     return name in _COPIED_CHUNKS or bool(name[0] & 32 and name[3] & 32 and name not in _LEFT_CHUNKS)
 
 
-def left_chunks(stream: IO[bytes]) -> tuple[str, ...]:
-    """What the ancillary chunks of a PNG are called that do not go along and that somebody may miss."""
-    missed = {
-        name: _CHUNK_MEANINGS.get(name, f"chunk {name.decode('ascii')}")
-        for _, name in _heads(stream)
-        if name[0] & 32 and not _goes_along(name) and name not in _TOLD_OTHERWISE
-    }
-    return tuple(missed.values())
+def read_chunks(stream: IO[bytes]) -> tuple[tuple[Chunk, ...], tuple[str, ...]]:
+    """Return the ancillary chunks of a PNG that go along, and what others are called that somebody may miss.
 
-
-def read_chunks(stream: IO[bytes]) -> Iterator[Chunk]:
-    """The ancillary chunks of a PNG that go along: what the specification calls safe to copy, but for palettes."""
+    What goes along is what the specification calls safe to copy, but for palettes.
+    """
+    kept: list[Chunk] = []
+    missed: dict[bytes, str] = {}
     for size, name in _heads(stream):
-        if not _goes_along(name):
-            continue
-        data, checksum = stream.read(size), stream.read(4)
-        if len(checksum) < 4 or zlib.crc32(name + data) != int.from_bytes(checksum, "big"):
-            continue
-        if name not in (b"tEXt", b"zTXt", b"iTXt") or not data.startswith(_IN_TEXT):
-            yield name, data
+        if _goes_along(name):
+            data, checksum = stream.read(size), stream.read(4)
+            whole = len(checksum) == 4 and zlib.crc32(name + data) == int.from_bytes(checksum, "big")
+            if whole and not (name in _TEXTS and data.startswith(_IN_TEXT)):
+                kept.append((name, data))
+        elif name[0] & 32 and name not in _TOLD_OTHERWISE:
+            missed[name] = _CHUNK_MEANINGS.get(name, f"chunk {name.decode('ascii')}")
+    return tuple(kept), tuple(missed.values())
 
 
 def chunk(name: bytes, data: bytes) -> bytes:

@@ -200,7 +200,7 @@ def _of_png(image: Image.Image, path: Path) -> tuple[object, object, list[bytes]
     if iptc is None and not resources and profiles.get("iptc", b"").startswith(b"\x1c"):
         iptc = profiles["iptc"]
     with path.open("rb") as stream:
-        chunks, left = tuple(containers.read_chunks(stream)), containers.left_chunks(stream)
+        chunks, left = containers.read_chunks(stream)
     texts = tuple(
         (str(key), str(text))
         for key, text in getattr(image, "text", {}).items()

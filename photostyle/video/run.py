@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from photostyle.errors import MaskError, NumericalError, OutputError, ParameterError, PhotostyleError, VideoReadError
+from photostyle.errors import MaskError, NumericalError, ParameterError, PhotostyleError, VideoReadError
 from photostyle.io.files import check_output
 from photostyle.io.opening import describe
 from photostyle.jobs.blending import Shares
@@ -108,19 +108,19 @@ class Run:
         with _explained(self.clip, self.info):
             self.parts.tidy()
             plan = self.parts.plan()
-            leave_out = self._tried(begun=plan is not None)
-            if plan is None:
-                try:
-                    plan = self._planned(maker)
-                except PhotostyleError:  # nothing was begun, so nothing is left behind
+            begun = plan is not None
+            try:
+                # What a timecode comes to depends on the cut, but not whether the container takes it.
+                leave_out = unacceptable(self.encoding, self.info, self.output, self.parts.folder, None)
+                plan = plan or self._planned(maker)
+            except PhotostyleError:
+                if not begun:
                     self.parts.remove()
-                    raise
-                self._ready(plan)
-                plan = self._paced(plan, new=True)
+                raise
+            self._ready(plan)
+            plan = self._paced(plan, new=not begun)
+            if not begun:
                 self.parts.keep(plan)
-            else:
-                self._ready(plan)
-                self._paced(plan, new=False)
             segments = planned(plan, self.parts, self.encoding)
             self._grade(plan, self._left(plan))
         span = None
@@ -134,16 +134,6 @@ class Run:
         )  # fmt: skip
         self.parts.remove()
         return Report(len(plan.pts), len(plan.shots), plan.damaged, self.encoding.codec)
-
-    def _tried(self, *, begun: bool) -> Collection[str | int]:
-        """What must be left out for the container to take the clip. Where it does not, no run has begun."""
-        try:
-            # What a timecode comes to depends on the cut, but not whether the container takes it.
-            return unacceptable(self.encoding, self.info, self.output, self.parts.folder, None)
-        except OutputError:
-            if not begun:
-                self.parts.remove()
-            raise
 
     def _planned(self, maker: LookMaker) -> Plan:
         """The first pass; once more where it turns out that the clip must be read in another way."""

@@ -214,13 +214,8 @@ class Studio:
             if self.saved:
                 made = of_saved(self.saved[1], self.content, settings, self.mask)
             else:
-                made = of_references(
-                    self.engine.model, self.content, self.styles, self._references, settings, wishes.look, self.mask,
-                    wanted,
-                )  # fmt: skip
-            self._previews[key] = made
-            while len(self._previews) > KEPT_PREVIEWS:
-                self._previews.popitem(last=False)
+                made = self._made(self.content, self.styles, settings, wishes, wanted)
+            self._keep(key, made)
         self._previews.move_to_end(key)
         if self._previews[key][1] is not self.preview:
             if self.preview:
@@ -243,19 +238,27 @@ class Studio:
             if self.hush.is_set() or cached in self._previews:
                 continue
             try:
-                made = of_references(
-                    self.engine.model, self.content, [style], self._references, settings, wishes.look, self.mask,
-                    lambda: not self.hush.is_set(),
-                )  # fmt: skip
+                made = self._made(self.content, [style], settings, wishes, lambda: not self.hush.is_set())
             except Stopped:
                 return
             except PhotostyleError:
                 continue  # it is said when this one is asked for
             with self.lock:
-                self._previews[cached] = made
-                self._previews.move_to_end(cached, last=False)
-                while len(self._previews) > KEPT_PREVIEWS:
-                    self._previews.popitem(last=False)
+                self._keep(cached, made, last=False)
+
+    def _made(
+        self, content: Source, styles: Sequence[Source], settings: RegionSettings, wishes: Wishes, wanted: Wanted
+    ) -> tuple[RegionPlan, Preview]:
+        return of_references(
+            self.engine.model, content, styles, self._references, settings, wishes.look, self.mask, wanted
+        )
+
+    def _keep(self, key: Hashable, made: tuple[RegionPlan, Preview], *, last: bool = True) -> None:
+        """Keep a preview, as the newest or as the first to go."""
+        self._previews[key] = made
+        self._previews.move_to_end(key, last=last)
+        while len(self._previews) > KEPT_PREVIEWS:
+            self._previews.popitem(last=False)
 
     def sketch(self, ask: Ask) -> Preview | None:
         """A preview that shows at once what is asked for alone, if there is one: made before, or of a look, coarse."""

@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +80,8 @@ def pyramids(wanted: bool) -> Iterator[None]:
 
 def lowest(curve: Curve) -> Curve:
     """The least loss up to each step: what a run stopped there would give."""
-    least, found = float("inf"), []
-    for step, loss in curve:
-        least = min(least, loss)
-        found.append((step, least))
-    return found
+    steps, losses = zip(*curve, strict=True)
+    return list(zip(steps, accumulate(losses, min), strict=True))
 
 
 def norms(photos: Path, look: Path, steps: int) -> None:

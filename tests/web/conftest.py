@@ -82,6 +82,16 @@ class Visit:
         box = self.page.locator(".ps-frame").bounding_box()
         return box["x"] + u * box["width"], box["y"] + v * box["height"]
 
+    def paint(self, name, start, end, steps):
+        """A stroke of the brush between two places of the photo (`at`), used as a region of that name."""
+        self.page.click("#ps-brush")
+        self.page.select_option("#ps-brush-name", name)
+        self.page.mouse.move(*self.at(*start))
+        self.page.mouse.down()
+        self.page.mouse.move(*self.at(*end), steps=steps)
+        self.page.mouse.up()
+        self.page.click("#ps-use-mask")
+
     def setting(self, name):
         return self.page.evaluate("name => photostyle.settings[name]", name)
 

@@ -35,13 +35,7 @@ def test_from_upload_to_a_file_that_the_command_would_have_written(visit, cli, t
     assert difference(here.picture(seen), here.picture(full)) > 5
     assert difference(here.picture(seen), here.picture(before)) > 5
 
-    page.click("#ps-brush")
-    page.select_option("#ps-brush-name", "water")
-    page.mouse.move(*here.at(0.3, 0.6))
-    page.mouse.down()
-    page.mouse.move(*here.at(0.6, 0.6), steps=8)
-    page.mouse.up()
-    page.click("#ps-use-mask")
+    here.paint("water", (0.3, 0.6), (0.6, 0.6), steps=8)
     with page.expect_download() as mask_download:
         page.locator("#ps-mask .ps-download").click()
     mask = tmp_path / mask_download.value.suggested_filename

@@ -120,13 +120,7 @@ def test_what_is_painted_is_kept_and_guards_what_is_beside_it(visit):
     page.wait_for_function(FITTED)
     # As if the guard had found that the sky alone would be torn.
     page.evaluate("photostyle.regions.map.decided.find(each => each.name === 'sky').torn = true")
-    page.click("#ps-brush")
-    page.select_option("#ps-brush-name", "water")
-    page.mouse.move(*here.at(0.7, 0.75))
-    page.mouse.down()
-    page.mouse.move(*here.at(0.9, 0.75), steps=4)
-    page.mouse.up()
-    page.click("#ps-use-mask")
+    here.paint("water", (0.7, 0.75), (0.9, 0.75), steps=4)
     page.wait_for_selector('#ps-rows > li[data-name="water"]')
     page.wait_for_function(FITTED)
     whole = {"sky": {"takes": "*", "strength": None, "keep": False}}
